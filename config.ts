@@ -1,0 +1,247 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
+import { z } from 'zod'
+
+const repository = fileURLToPath(new URL('.', import.meta.url))
+const serpApiUrl = 'https://serpapi.com'
+
+const text = z.string()
+const port = wholeNumber(1, 65_535, 'a port from 1 to 65535')
+const count = wholeNumber(1, 100_000, 'a whole number from 1 to 100000')
+const webUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
+  .transform((url) => url.replace(/\/+$/, ''))
+const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// address' })
+const addressList = text
+  .transform((list) => list.split(',').map((entry) => entry.trim()))
+  .pipe(z.array(text.regex(/^(\[[\da-f:.]+\]|[^\s:]+):\d{1,5}$/i, 'must be host:port, several with commas between')))
+
+/** Every setting there is. `.env.example` explains each. */
+export const settings = z.object({
+  NODE_ENV: oneOf('development', 'production', 'test').default('development'),
+  DATA_DIR: text.default('.data'),
+  LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
+  SPECS_DIR: text.default(resolve(repository, '../shared/specs')),
+
+  API_HOST: text.default('127.0.0.1'),
+  API_PORT: port.default(3000),
+  RATE_LIMIT_PER_MINUTE: count.default(600),
+
+  DATABASE_URL: postgresUrl.optional(),
+  DATABASE_SYSTEM_URL: postgresUrl.optional(),
+  DATABASE_OWNER_URL: postgresUrl.optional(),
+  POSTGRES_PORT: port.default(5440),
+
+  TEMPORAL_ADDRESS: text.optional(),
+  TEMPORAL_NAMESPACE: text.default('default'),
+  TEMPORAL_PROFILE: text.optional(),
+  TEMPORAL_CONFIG_FILE: text.optional(),
+  TEMPORAL_API_KEY: text.optional(),
+  TEMPORAL_TLS: text.optional(),
+  TEMPORAL_TLS_CLIENT_CERT_PATH: text.optional(),
+  TEMPORAL_TLS_CLIENT_CERT_DATA: text.optional(),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: text.optional(),
+  TEMPORAL_TLS_CLIENT_KEY_DATA: text.optional(),
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: text.optional(),
+  TEMPORAL_TLS_SERVER_CA_CERT_DATA: text.optional(),
+  TEMPORAL_TLS_SERVER_NAME: text.optional(),
+  TEMPORAL_TLS_DISABLE_HOST_VERIFICATION: text.optional(),
+  TEMPORAL_PORT: port.default(7233),
+  TEMPORAL_UI_PORT: port.default(8233),
+
+  WORKER_METRICS_PORT: port.default(9464),
+  WORKER_MAX_CACHED_WORKFLOWS: count.default(500),
+  WORKER_SHUTDOWN_GRACE_SECONDS: count.default(10),
+
+  SERPAPI_API_KEY: text.optional(),
+  SERPAPI_BASE_URL: webUrl.default(serpApiUrl),
+
+  SITE_CONCURRENCY: count.default(10),
+  SITE_ALLOW_ADDRESSES: addressList.default([]),
+  SITES_BASE_URL: webUrl.optional(),
+  SITES_TLS_BASE_URL: webUrl.optional(),
+
+  SANDBOX_PORT: port.default(3001),
+  SANDBOX_PROVIDERS_PORT: port.default(3002),
+  SANDBOX_SITES_PORT: port.default(3003),
+  SANDBOX_SITES_TLS_PORT: port.default(3004),
+})
+
+/** A setting's name in the environment. */
+export type Setting = keyof z.infer<typeof settings>
+export type Environment = Readonly<Record<string, string | undefined>>
+export type Config = ReturnType<typeof group>
+
+const databaseSettings: readonly Setting[] = ['DATABASE_URL', 'DATABASE_SYSTEM_URL', 'DATABASE_OWNER_URL']
+const sandboxSettings: readonly Setting[] = ['SITE_ALLOW_ADDRESSES', 'SITES_BASE_URL', 'SITES_TLS_BASE_URL']
+
+/** No message quotes the value of these. */
+const secretSettings: ReadonlySet<string> = new Set<Setting>([
+  'DATABASE_URL',
+  'DATABASE_SYSTEM_URL',
+  'DATABASE_OWNER_URL',
+  'TEMPORAL_API_KEY',
+  'TEMPORAL_TLS_CLIENT_CERT_DATA',
+  'TEMPORAL_TLS_CLIENT_KEY_DATA',
+  'SERPAPI_API_KEY',
+])
+
+/** No print-out of the configuration shows these: `console.log`, `JSON.stringify` and the logger print '[secret]' instead. */
+const secretFields: ReadonlySet<string> = new Set(['appUrl', 'systemUrl', 'ownerUrl', 'apiKey', 'variables'])
+
+/** Everything that is wrong with the settings as one readable message. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** Reads `.env`, which never overrides what is set, and the environment. Throws ConfigError naming every wrong setting. */
+export function loadConfig(env: Environment = ownEnvironment()): Config {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''),
+  )
+  const parsed = settings.safeParse(given)
+  const problems = [...new Set([...wrongValues(parsed.error, given), ...contradictions(given)])]
+  if (parsed.success && problems.length === 0) return group(parsed.data, given)
+  const title = problems.length === 1 ? 'One setting is wrong:' : `${problems.length} settings are wrong:`
+  throw new ConfigError([title, ...problems.map((problem) => `  ${problem}`)].join('\n'))
+}
+
+/** The environment for a process that we start: ours with `changes` over it. */
+export function childEnvironment(changes: Partial<Record<Setting, string>> = {}): Environment {
+  return { ...ownEnvironment(), ...changes }
+}
+
+interface ProviderRow {
+  provider: string
+  mode: 'live' | 'sandbox' | 'off'
+  detail: string
+}
+
+/** For each provider, whether calls reach the real one. Shown at start. */
+export function providerTable({ serpapi, sites }: Config): ProviderRow[] {
+  const farm = sites.baseUrl === undefined ? '' : `; names under .test from the sandbox at ${sites.baseUrl}`
+  return [searchRow(serpapi), { provider: 'websites', mode: 'live', detail: `any public site${farm}` }]
+}
+
+function searchRow({ baseUrl, apiKey }: Config['serpapi']): ProviderRow {
+  if (baseUrl !== serpApiUrl) return { provider: 'serpapi', mode: 'sandbox', detail: baseUrl }
+  if (apiKey === undefined) return { provider: 'serpapi', mode: 'off', detail: 'set SERPAPI_API_KEY to search' }
+  return { provider: 'serpapi', mode: 'live', detail: baseUrl }
+}
+
+function ownEnvironment(): Environment {
+  const file = resolve(repository, '.env')
+  // A test run must not depend on what a developer keeps in .env, least of all on live keys.
+  if (process.env.NODE_ENV !== 'test' && existsSync(file)) process.loadEnvFile(file)
+  return process.env
+}
+
+function wrongValues(error: z.ZodError | undefined, given: Environment): string[] {
+  return (error?.issues ?? []).map(({ path, message }) => {
+    const name = String(path[0])
+    return secretSettings.has(name) ? `${name} ${message}` : `${name} ${message}; it is "${given[name]}"`
+  })
+}
+
+function contradictions(given: Environment): string[] {
+  const missing = databaseSettings.filter((name) => given[name] === undefined)
+  const problems: string[] = []
+  if (missing.length < databaseSettings.length) {
+    for (const name of missing)
+      problems.push(`${name} is missing: ${databaseSettings.join(', ')} come together or not at all`)
+  }
+  if (given.NODE_ENV === 'production') {
+    for (const name of sandboxSettings) {
+      if (given[name] !== undefined) problems.push(`${name} is for the sandbox and tests, production refuses it`)
+    }
+    if (isLoopback(given.SERPAPI_BASE_URL) && given.SERPAPI_API_KEY === undefined) {
+      problems.push('SERPAPI_API_KEY is missing: production refuses a provider on this machine without its key')
+    }
+  }
+  return problems
+}
+
+function isLoopback(url: string | undefined): boolean {
+  const host = url !== undefined && URL.canParse(url) ? new URL(url).hostname : ''
+  return host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || host.startsWith('127.')
+}
+
+function group(values: z.infer<typeof settings>, given: Environment) {
+  return sealed({
+    environment: values.NODE_ENV,
+    dataDir: resolve(values.DATA_DIR),
+    logLevel: values.LOG_LEVEL,
+    specsDir: resolve(values.SPECS_DIR),
+    api: { host: values.API_HOST, port: values.API_PORT, rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE },
+    /** Undefined: the embedded server is meant. */
+    database: databaseLogins(values),
+    postgres: { port: values.POSTGRES_PORT },
+    temporal: {
+      /** Undefined: the dev server is meant, unless `usesProfile`. */
+      address: values.TEMPORAL_ADDRESS,
+      namespace: values.TEMPORAL_NAMESPACE,
+      port: values.TEMPORAL_PORT,
+      uiPort: values.TEMPORAL_UI_PORT,
+      /** Whether envconfig may read its TOML file: only on request, so that a default profile for a cloud is no surprise. */
+      usesProfile: values.TEMPORAL_PROFILE !== undefined || values.TEMPORAL_CONFIG_FILE !== undefined,
+      /** The standard variables of @temporalio/envconfig as given, for its `overrideEnvVars`. */
+      variables: temporalVariables(given),
+    },
+    worker: {
+      metricsPort: values.WORKER_METRICS_PORT,
+      maxCachedWorkflows: values.WORKER_MAX_CACHED_WORKFLOWS,
+      shutdownGraceSeconds: values.WORKER_SHUTDOWN_GRACE_SECONDS,
+    },
+    serpapi: { apiKey: values.SERPAPI_API_KEY, baseUrl: values.SERPAPI_BASE_URL },
+    sites: {
+      concurrency: values.SITE_CONCURRENCY,
+      allowAddresses: values.SITE_ALLOW_ADDRESSES,
+      baseUrl: values.SITES_BASE_URL,
+      tlsBaseUrl: values.SITES_TLS_BASE_URL,
+    },
+    sandbox: {
+      port: values.SANDBOX_PORT,
+      providersPort: values.SANDBOX_PROVIDERS_PORT,
+      sitesPort: values.SANDBOX_SITES_PORT,
+      sitesTlsPort: values.SANDBOX_SITES_TLS_PORT,
+    },
+  })
+}
+
+function databaseLogins(values: z.infer<typeof settings>) {
+  const { DATABASE_URL: appUrl, DATABASE_SYSTEM_URL: systemUrl, DATABASE_OWNER_URL: ownerUrl } = values
+  return appUrl && systemUrl && ownerUrl ? { appUrl, systemUrl, ownerUrl } : undefined
+}
+
+function temporalVariables(given: Environment): Record<string, string> {
+  const entries = Object.entries(given).filter((entry): entry is [string, string] => entry[0].startsWith('TEMPORAL_'))
+  return Object.fromEntries(entries)
+}
+
+/** Freezes an object and what it holds, and has every printer show its secrets as '[secret]'. */
+function sealed<T extends object>(value: T): Readonly<T> {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) sealed(inner)
+  if (!Array.isArray(value)) {
+    const printable = () =>
+      Object.fromEntries(
+        Object.entries(value).map(([key, inner]) => [
+          key,
+          secretFields.has(key) && inner !== undefined ? '[secret]' : inner,
+        ]),
+      )
+    Object.defineProperty(value, 'toJSON', { value: printable })
+    Object.defineProperty(value, inspect.custom, { value: printable })
+  }
+  return Object.freeze(value)
+}
+
+function oneOf<const T extends string>(...choices: T[]) {
+  return z.enum(choices, { error: `must be one of ${choices.join(', ')}` })
+}
+
+function wholeNumber(min: number, max: number, what: string) {
+  const error = `must be ${what}`
+  return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error })
+}

@@ -1,0 +1,87 @@
+import type { CampaignDefinition } from '../workflows/contracts/prospect-campaign.schema.ts'
+import type { CampaignCounts, CampaignState } from '../workflows/contracts/prospect-campaign.ts'
+import type { Tx } from './client.ts'
+
+export interface Campaign extends Omit<CampaignState, 'revision'> {
+  id: string
+  name: string
+  export: CampaignDefinition['export']
+  actor: string
+  createdAt: Date
+  startedAt: Date | null
+  finishedAt: Date | null
+}
+
+/** Stores a campaign as `queued` and returns its id. */
+export async function insertCampaign(
+  tx: Tx,
+  campaign: { name: string; definition: CampaignDefinition; actor: string; now: Date },
+): Promise<string> {
+  const [row] = await tx<{ id: string }[]>`
+    insert into campaigns (name, definition, actor, created_at)
+    values (${campaign.name}, ${tx.json({ ...campaign.definition })}, ${campaign.actor}, ${campaign.now})
+    returning id`
+  if (!row) throw new Error('insert returned no row')
+  return row.id
+}
+
+export async function findCampaign(tx: Tx, id: string): Promise<Campaign | null> {
+  const [row] = await tx<Campaign[]>`select ${columns(tx)} from campaigns where id = ${id}`
+  return row ?? null
+}
+
+/** Newest first, from below the id `before`. */
+export function listCampaigns(tx: Tx, page: { limit: number; before: string | null }): Promise<Campaign[]> {
+  return tx<Campaign[]>`
+    select ${columns(tx)} from campaigns
+    where ${page.before === null ? tx`true` : tx`id < ${page.before}`}
+    order by id desc limit ${page.limit}`
+}
+
+export async function campaignDefinition(tx: Tx, id: string): Promise<CampaignDefinition | null> {
+  const [row] = await tx<{ definition: CampaignDefinition }[]>`select definition from campaigns where id = ${id}`
+  return row?.definition ?? null
+}
+
+/** True while new work may begin: read at the act, so that a pause stops the very next site. */
+export async function campaignIsRunning(tx: Tx, id: string): Promise<boolean> {
+  const [row] = await tx`select 1 from campaigns where id = ${id} and status = 'running'`
+  return row !== undefined
+}
+
+/** Writes the workflow's state unless a later one is there already; tells which of the two. */
+export async function recordCampaignState(tx: Tx, id: string, state: CampaignState, now: Date): Promise<boolean> {
+  const finished = state.status === 'completed' || state.status === 'cancelled' || state.status === 'failed'
+  const [row] = await tx`
+    update campaigns set status = ${state.status}, stage = ${state.stage}, waiting_for = ${state.waitingFor},
+      problem = ${state.problem}, revision = ${state.revision},
+      started_at = coalesce(started_at, ${now}), finished_at = ${finished ? now : null}
+    where id = ${id} and revision < ${state.revision}
+    returning 1`
+  return row !== undefined
+}
+
+/** Counted from the facts each time; nothing keeps a total that could drift. */
+export async function campaignCounts(tx: Tx, id: string): Promise<CampaignCounts> {
+  const [row] = await tx<CampaignCounts[]>`
+    select
+      (select count(*)::int from sightings where campaign_id = ${id}) as sightings,
+      (select coalesce(sum(units), 0)::int from spend where campaign_id = ${id}) as searches_paid,
+      dropped.*, visits.*
+    from
+      (select coalesce(sum(dropped_directories), 0)::int as dropped_directories,
+              coalesce(sum(dropped_exclusions), 0)::int as dropped_exclusions,
+              coalesce(sum(dropped_unusable), 0)::int as dropped_unusable
+       from searches where campaign_id = ${id}) as dropped,
+      (select count(*)::int as prospects,
+              count(*) filter (where status = 'done')::int as done,
+              count(*) filter (where analysis is not null)::int as sites_read,
+              count(*) filter (where failure is not null)::int as sites_failed,
+              count(*) filter (where url is null)::int as without_site
+       from site_visits where campaign_id = ${id}) as visits`
+  if (!row) throw new Error('an aggregate returned no row')
+  return row
+}
+
+const columns = (tx: Tx) => tx`
+  id, name, definition -> 'export' as export, status, stage, waiting_for, problem, actor, created_at, started_at, finished_at`

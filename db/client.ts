@@ -1,0 +1,69 @@
+import postgres from 'postgres'
+
+/** A transaction; every query function takes one, so that callers decide what belongs together. */
+export type Tx = postgres.TransactionSql
+
+/** A pool, or a transaction of one. */
+export type Sql = postgres.ISql
+
+/**
+ * The organisations' database, under the login `throughline_app`. There is no way to query it without saying for whom: row-level
+ * security shows the rows of that organisation and refuses to write others'.
+ */
+export interface Database {
+  /** Runs `work` in one transaction as this organisation. Rolls back when it throws. */
+  as<T>(organisationId: string, work: (tx: Tx) => Promise<T>): Promise<T>
+  /** Throws when the database does not answer. */
+  ping(): Promise<void>
+  /** Calls back with each story id that was notified, until stopped. Reconnects by itself; `onReconnect` tells of a gap. */
+  listen(channel: string, onNotify: (payload: string) => void, onReconnect: () => void): Promise<{ stop(): Promise<void> }>
+  close(): Promise<void>
+}
+
+/** Opens a pool for organisations' work. Connects at the first query. */
+export function connectDatabase(url: string, options: { name: string; poolSize?: number }): Database {
+  const sql = connect(url, options)
+  return {
+    async as(organisationId, work) {
+      const result = await sql.begin(async (tx) => {
+        await tx`select set_config('app.organisation_id', ${organisationId}, true)`
+        return { value: await work(tx) }
+      })
+      return result.value
+    },
+    async ping() {
+      await sql`select 1`
+    },
+    async listen(channel, onNotify, onReconnect) {
+      const { unlisten } = await sql.listen(channel, onNotify, onReconnect)
+      return { stop: unlisten }
+    },
+    close: () => sql.end({ timeout: closeSeconds }),
+  }
+}
+
+/** Opens the pool of the login `throughline_system`, for what belongs to no one request. */
+export function connectSystem(url: string, options: { name: string; poolSize?: number }): postgres.Sql {
+  return connect(url, options)
+}
+
+const closeSeconds = 5
+
+function connect(url: string, { name, poolSize = 10 }: { name: string; poolSize?: number }): postgres.Sql {
+  return postgres(url, {
+    max: poolSize,
+    connect_timeout: 5,
+    idle_timeout: 60,
+    max_lifetime: 30 * 60,
+    onnotice: () => {},
+    // Column names only: the transform of whole rows would also rename the keys inside jsonb.
+    transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
+    // Nothing waits without an end: a query, a lock, or a transaction that its process forgot. Milliseconds.
+    connection: {
+      application_name: `throughline-${name}`,
+      statement_timeout: 15_000,
+      lock_timeout: 5_000,
+      idle_in_transaction_session_timeout: 30_000,
+    },
+  })
+}

@@ -1,0 +1,75 @@
+import type { JSONValue, Sql } from 'postgres'
+import type { Tx } from './client.ts'
+
+/** What Temporal has to be told. `args` carry ids only. */
+export interface OutboxRow {
+  id: string
+  organisationId: string
+  workflowId: string
+  /** The workflow type to start. */
+  name: string
+  args: JSONValue
+  /** The id of what the story is about. */
+  subjectId: string
+  /** One line for operators, without personal data. */
+  summary: string
+  requestId: string
+}
+
+/** Puts the start of a workflow into the transaction that makes it true; returns the row's id. */
+export async function enqueueStart(tx: Tx, start: Omit<OutboxRow, 'id' | 'organisationId'>, now: Date): Promise<string> {
+  const [row] = await tx<{ id: string }[]>`
+    insert into outbox (kind, workflow_id, name, args, subject_id, summary, request_id, next_attempt_at)
+    values ('start', ${start.workflowId}, ${start.name}, ${tx.json(start.args)}, ${start.subjectId}, ${start.summary},
+      ${start.requestId}, ${now})
+    returning id`
+  if (!row) throw new Error('insert returned no row')
+  return row.id
+}
+
+export interface Delivery {
+  /** Tells Temporal. Repeating it must be harmless: a row is delivered at least once. */
+  deliver(row: OutboxRow): Promise<void>
+  /** Whether the error can never be cured by trying again. */
+  isFinal(error: unknown): boolean
+}
+
+/**
+ * Delivers what is due, oldest first, and returns how many rows went and how many did not. Rows that another process is delivering are
+ * left to it. A row whose delivery fails is due again later; one that can never be delivered becomes `dead`, which people can list.
+ */
+export async function deliverDue(
+  system: Sql,
+  delivery: Delivery,
+  options: { now: Date; limit: number; workflowId?: string },
+): Promise<{ delivered: number; failed: number }> {
+  const { now, limit, workflowId } = options
+  return system.begin(async (tx) => {
+    const rows = await tx<(OutboxRow & { attempts: number })[]>`
+      select id, organisation_id, workflow_id, name, args, subject_id, summary, request_id, attempts from outbox
+      where status = 'pending' and ${workflowId === undefined ? tx`next_attempt_at <= ${now}` : tx`workflow_id = ${workflowId}`}
+      order by id limit ${limit} for update skip locked`
+    let delivered = 0
+    for (const row of rows) {
+      try {
+        await delivery.deliver(row)
+        await tx`update outbox set status = 'delivered', delivered_at = ${now}, attempts = attempts + 1 where id = ${row.id}`
+        delivered += 1
+      } catch (error) {
+        const status = delivery.isFinal(error) ? 'dead' : 'pending'
+        const nextAttemptAt = new Date(now.getTime() + retryDelayMs(row.attempts))
+        await tx`
+          update outbox set status = ${status}, attempts = attempts + 1, next_attempt_at = ${nextAttemptAt},
+            last_error = ${error instanceof Error ? error.name : 'unknown'}
+          where id = ${row.id}`
+        if (status === 'pending') break // Temporal is unreachable: the next row would wait for its time-out, too.
+      }
+    }
+    return { delivered, failed: rows.length - delivered }
+  })
+}
+
+/** 1 s, 2 s, 4 s ... at most a minute. */
+function retryDelayMs(attempts: number): number {
+  return Math.min(60_000, 1000 * 2 ** Math.min(attempts, 6))
+}

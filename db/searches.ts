@@ -1,0 +1,82 @@
+import type { Tx } from './client.ts'
+
+export interface SearchPageIdentity {
+  campaignId: string
+  engine: 'list' | 'google' | 'google_maps'
+  /** The same for the same search, whoever asks. */
+  fingerprint: string
+  page: number
+}
+
+/**
+ * What to do with a page: `ask` the provider (its price is booked by now), take the `done` answer, or give up as `failed` because
+ * two paid calls have brought no answer.
+ */
+export type PageClaim =
+  | { action: 'ask'; searchId: string }
+  | { action: 'done'; results: number; hasMore: boolean }
+  | { action: 'failed' }
+
+/** The provider answers an identical search from its cache, unpaid, for this long (serpapi.com/search-api, "no_cache"). */
+const cacheMs = 3_600_000
+
+/**
+ * Claims a page before the provider is called, booking one paid search under a key of its own. Found claimed but unanswered (someone was
+ * killed in between), the page is asked again: within the hour that is free; later it is booked and paid once more, and not a third time.
+ */
+export async function claimSearchPage(tx: Tx, page: SearchPageIdentity, now: Date): Promise<PageClaim> {
+  const { campaignId, engine, fingerprint } = page
+  await tx`
+    insert into searches (campaign_id, engine, fingerprint, page, asked_at)
+    values (${campaignId}, ${engine}, ${fingerprint}, ${page.page}, ${now})
+    on conflict (campaign_id, fingerprint, page) do nothing`
+  const [row] = await tx<SearchRow[]>`
+    select id, status, asked_at, results, has_more from searches
+    where campaign_id = ${campaignId} and fingerprint = ${fingerprint} and page = ${page.page} for update`
+  if (!row) throw new Error('the page was just inserted')
+  if (row.status === 'done') return { action: 'done', results: row.results ?? 0, hasMore: row.hasMore ?? false }
+  if (row.status === 'failed') return { action: 'failed' }
+  if (engine === 'list' || (await book(tx, campaignId, row.id, 1, now))) return { action: 'ask', searchId: row.id }
+  if (now.getTime() - row.askedAt.getTime() < cacheMs) return { action: 'ask', searchId: row.id }
+  if (await book(tx, campaignId, row.id, 2, now)) {
+    await tx`update searches set asked_at = ${now} where id = ${row.id}`
+    return { action: 'ask', searchId: row.id }
+  }
+  await tx`update searches set status = 'failed' where id = ${row.id}`
+  return { action: 'failed' }
+}
+
+interface SearchRow {
+  id: string
+  status: 'asking' | 'done' | 'failed'
+  askedAt: Date
+  results: number | null
+  hasMore: boolean | null
+}
+
+/** Books the n-th payment of a page; false when it was booked before. */
+async function book(tx: Tx, campaignId: string, searchId: string, payment: 1 | 2, now: Date): Promise<boolean> {
+  const [row] = await tx`
+    insert into spend (source_key, campaign_id, provider, units, at)
+    values (${`search/${searchId}/${payment}`}, ${campaignId}, 'serpapi', 1, ${now})
+    on conflict (organisation_id, source_key) do nothing returning 1`
+  return row !== undefined
+}
+
+export interface SearchAnswer {
+  results: number
+  hasMore: boolean
+  droppedDirectories: number
+  droppedExclusions: number
+  droppedUnusable: number
+}
+
+/** Closes a page; false when another attempt has closed it, whose findings then stand. */
+export async function recordSearchPage(tx: Tx, searchId: string, answer: SearchAnswer): Promise<boolean> {
+  const [row] = await tx`
+    update searches set status = 'done', results = ${answer.results}, has_more = ${answer.hasMore},
+      dropped_directories = ${answer.droppedDirectories}, dropped_exclusions = ${answer.droppedExclusions},
+      dropped_unusable = ${answer.droppedUnusable}
+    where id = ${searchId} and status = 'asking' returning 1`
+  return row !== undefined
+}

@@ -1,0 +1,104 @@
+import {
+  type Client,
+  isGrpcCancelledError,
+  isGrpcDeadlineError,
+  isGrpcServiceError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client'
+import { ApplicationFailure, type UpdateDefinition } from '@temporalio/common'
+import { status as grpcStatus } from '@grpc/grpc-js'
+import type { Delivery, OutboxRow } from '../db/outbox.ts'
+import { attributesOf } from './search-attributes.ts'
+import { storiesQueue } from './task-queues.ts'
+
+/** The way to the stories: starts them from outbox rows and asks them for changes. */
+export interface Stories extends Delivery {
+  /**
+   * Asks a running story for a change and returns its answer. The same `updateId` asked again gets the first answer. Throws
+   * StoryRefused, StoryNotRunning or StoryUnreachable.
+   */
+  update<Result>(workflowId: string, update: UpdateDefinition<Result, []>, updateId: string): Promise<Result>
+  /** Throws when Temporal does not answer. */
+  ping(): Promise<void>
+}
+
+/** The story's validator said no; `code` is its failure type, such as `wrong_state`. */
+export class StoryRefused extends Error {
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.name = 'StoryRefused'
+    this.code = code
+  }
+}
+
+/** No such story is running: it has ended, or has not begun yet. */
+export class StoryNotRunning extends Error {
+  override name = 'StoryNotRunning'
+}
+
+/** Temporal or the story's worker gave no answer in time. The same update may be sent again under the same id. */
+export class StoryUnreachable extends Error {
+  override name = 'StoryUnreachable'
+}
+
+const startTimeoutMs = 5_000
+const updateTimeoutMs = 10_000
+const pingTimeoutMs = 2_000
+
+export function createStories(client: Client): Stories {
+  return { deliver, isFinal, update, ping }
+
+  async function deliver(row: OutboxRow): Promise<void> {
+    try {
+      await client.withDeadline(Date.now() + startTimeoutMs, () =>
+        client.workflow.start(row.name, {
+          workflowId: row.workflowId,
+          taskQueue: storiesQueue,
+          args: [row.args],
+          // A story happens once: a row that is delivered twice must not start it again, not even after its end.
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          typedSearchAttributes: attributesOf({ ...row, processKind: row.name }),
+          memo: { requestId: row.requestId },
+          staticSummary: row.summary,
+        }),
+      )
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
+    }
+  }
+
+  async function update<Result>(workflowId: string, definition: UpdateDefinition<Result, []>, updateId: string): Promise<Result> {
+    const handle = client.workflow.getHandle(workflowId)
+    try {
+      return await client.withDeadline(Date.now() + updateTimeoutMs, () => handle.executeUpdate(definition, { updateId }))
+    } catch (error) {
+      if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+        throw new StoryRefused(error.cause.type ?? 'wrong_state', error.cause.message)
+      }
+      if (error instanceof WorkflowNotFoundError) throw new StoryNotRunning(workflowId, { cause: error })
+      if (isUnreachable(error)) throw new StoryUnreachable(workflowId, { cause: error })
+      throw error
+    }
+  }
+
+  async function ping(): Promise<void> {
+    await client.withDeadline(Date.now() + pingTimeoutMs, () => client.connection.workflowService.getSystemInfo({}))
+  }
+}
+
+function isUnreachable(error: unknown): boolean {
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true
+  if (isGrpcDeadlineError(error) || isGrpcCancelledError(error)) return true
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  return isGrpcServiceError(cause) && cause.code === grpcStatus.UNAVAILABLE
+}
+
+/** An argument that Temporal refuses stays refused; everything else may pass. */
+function isFinal(error: unknown): boolean {
+  const cause = error instanceof Error ? (error.cause ?? error) : error
+  return isGrpcServiceError(cause) && cause.code === grpcStatus.INVALID_ARGUMENT
+}

@@ -1,0 +1,5 @@
+/** Workflows and short activities. */
+export const storiesQueue = 'stories'
+
+/** Reading the outside web, search pages and sites: slow, many at a time, and never in the way of a story's next step. */
+export const sitesQueue = 'sites'

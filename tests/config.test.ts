@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
+import { expect, test } from 'vitest'
+import { ConfigError, loadConfig, providerTable, settings } from '../config.ts'
+
+const databaseUrls = {
+  DATABASE_URL: 'postgres://app:app-password@db/throughline',
+  DATABASE_SYSTEM_URL: 'postgres://system:system-password@db/throughline',
+  DATABASE_OWNER_URL: 'postgres://owner:owner-password@db/throughline',
+}
+
+test('an empty environment is a complete configuration, and an empty value is no value', () => {
+  const config = loadConfig({ API_PORT: '', SERPAPI_API_KEY: ' ' })
+  expect(config.api).toEqual({ host: '127.0.0.1', port: 3000, rateLimitPerMinute: 600 })
+  expect(config.serpapi.apiKey).toBeUndefined()
+  expect(config.database).toBeUndefined()
+})
+
+test('all wrong settings are reported at once, each by name', () => {
+  const message = errorOf({
+    API_PORT: '70000',
+    LOG_LEVEL: 'loud',
+    SITE_ALLOW_ADDRESSES: 'here, there',
+    SITES_BASE_URL: 'ftp://x',
+  })
+  expect(message).toMatch(/^4 settings are wrong:/)
+  for (const name of ['API_PORT', 'LOG_LEVEL', 'SITE_ALLOW_ADDRESSES', 'SITES_BASE_URL'])
+    expect(message).toContain(name)
+})
+
+test('a wrong secret is named but not quoted', () => {
+  const message = errorOf({ ...databaseUrls, DATABASE_URL: 'mysql://app:hunter2@db/throughline' })
+  expect(message).toContain('DATABASE_URL must be a postgres:// address')
+  expect(message).not.toContain('hunter2')
+})
+
+test('no print-out of the configuration shows a secret', () => {
+  const config = loadConfig({ ...databaseUrls, SERPAPI_API_KEY: 'serp-key', TEMPORAL_API_KEY: 'temporal-key' })
+  for (const printed of [inspect(config, { depth: 9 }), JSON.stringify(config), inspect(config.database)]) {
+    expect(printed).not.toMatch(/password|serp-key|temporal-key/)
+    expect(printed).toContain('[secret]')
+  }
+  expect(config.database?.appUrl).toBe(databaseUrls.DATABASE_URL)
+  expect(config.serpapi.apiKey).toBe('serp-key')
+})
+
+test('the configuration is frozen through and through', () => {
+  const config = loadConfig({ SITE_ALLOW_ADDRESSES: '127.0.0.1:80' })
+  for (const part of [config, config.api, config.sites.allowAddresses]) expect(Object.isFrozen(part)).toBe(true)
+})
+
+test('the three database logins come together or not at all', () => {
+  expect(loadConfig(databaseUrls).database?.ownerUrl).toBe(databaseUrls.DATABASE_OWNER_URL)
+  const message = errorOf({ DATABASE_URL: databaseUrls.DATABASE_URL })
+  expect(message).toContain('DATABASE_SYSTEM_URL is missing')
+  expect(message).toContain('DATABASE_OWNER_URL is missing')
+})
+
+test('production refuses what is for the sandbox and tests', () => {
+  const forSandbox = {
+    SITE_ALLOW_ADDRESSES: '127.0.0.1:8080',
+    SITES_BASE_URL: 'http://127.0.0.1:3003',
+    SITES_TLS_BASE_URL: 'https://127.0.0.1:3004',
+    SERPAPI_BASE_URL: 'http://localhost:3002/serpapi',
+  }
+  expect(() => loadConfig(forSandbox)).not.toThrow()
+  const message = errorOf({ ...forSandbox, NODE_ENV: 'production' })
+  for (const name of ['SITE_ALLOW_ADDRESSES', 'SITES_BASE_URL', 'SITES_TLS_BASE_URL', 'SERPAPI_API_KEY']) {
+    expect(message).toContain(name)
+  }
+})
+
+test.each([
+  [{}, 'off'],
+  [{ SERPAPI_BASE_URL: 'http://127.0.0.1:3002/serpapi' }, 'sandbox'],
+  [{ SERPAPI_API_KEY: 'serp-key' }, 'live'],
+  [{ SERPAPI_API_KEY: 'serp-key', SERPAPI_BASE_URL: 'https://serpapi.com/' }, 'live'],
+])('with %o searches are %s', (env, mode) => {
+  expect(providerTable(loadConfig(env)).find(({ provider }) => provider === 'serpapi')?.mode).toBe(mode)
+})
+
+test("a profile of Temporal's file counts only when it is asked for", () => {
+  expect(loadConfig({ TEMPORAL_API_KEY: 'temporal-key' }).temporal.usesProfile).toBe(false)
+  expect(loadConfig({ TEMPORAL_PROFILE: 'cloud' }).temporal.usesProfile).toBe(true)
+})
+
+test('.env.example names exactly the settings there are', () => {
+  const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8')
+  const named = [...example.matchAll(/^# ([A-Z_]+)=/gm)].map(([, name]) => name)
+  expect(named.sort()).toEqual(Object.keys(settings.shape).sort())
+})
+
+function errorOf(env: Record<string, string>): string {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  throw new Error('the configuration was accepted')
+}

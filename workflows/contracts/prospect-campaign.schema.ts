@@ -1,0 +1,68 @@
+import { z } from 'zod'
+
+/** The most results one search may bring: ten organic pages. */
+const maxResultsPerSearch = 100
+const maxWebsites = 10_000
+
+const Search = z
+  .strictObject({
+    engine: z.enum(['google', 'google_maps']).default('google').meta({ description: 'SerpAPI organic results, or Maps' }),
+    query: z.string().trim().min(1).max(200).meta({ example: 'dentist' }),
+    location: z.string().trim().min(1).max(200).meta({ example: 'Austin, Texas' }),
+    limit: z.int().min(1).max(maxResultsPerSearch).default(20).meta({ description: 'How many results to take' }),
+  })
+  .meta({ id: 'CampaignSearch' })
+
+const Website = z
+  .union([
+    z.string().max(2048),
+    z.strictObject({ website: z.string().max(2048), name: z.string().trim().min(1).max(200).optional() }),
+  ])
+  .meta({ id: 'CampaignWebsite', description: 'An address such as bakery.com, alone or with the name of the business' })
+
+const Export = z
+  .strictObject({
+    formats: z.array(z.enum(['csv', 'json'])).min(1).default(['csv', 'json']),
+    minScore: z.int().min(0).max(100).default(0).meta({ description: 'Leave prospects below this score out' }),
+  })
+  .meta({ id: 'CampaignExport' })
+
+/** What a user asks for. Websites are checked one by one by the route, so that every wrong one is named. */
+export const NewCampaign = z
+  .strictObject({
+    name: z.string().trim().min(1).max(200).meta({ example: 'Dentists in Austin' }),
+    country: z
+      .string()
+      .regex(/^[A-Z]{2}$/, 'Give an ISO 3166-1 country code such as "US"')
+      .optional()
+      .meta({ description: "Whose results are wanted and whose phone numbers are meant; default the organisation's" }),
+    searches: z.array(Search).max(20).default([]),
+    websites: z.array(Website).max(maxWebsites).default([]).meta({ description: 'Your own list' }),
+    websitesCsv: z
+      .string()
+      .max(2_000_000)
+      .optional()
+      .meta({ description: 'Your own list as CSV with a header line: a column "website" and, if you like, "name"' }),
+    exclusions: z
+      .array(z.string().trim().min(1).max(253))
+      .max(10_000)
+      .default([])
+      .meta({ description: 'Domains to leave out, with all below them', example: ['competitor.com'] }),
+    export: Export.default({ formats: ['csv', 'json'], minScore: 0 }),
+  })
+  .meta({ id: 'NewCampaign' })
+export type NewCampaign = z.infer<typeof NewCampaign>
+
+export type ListedWebsite = {
+  url: string
+  name: string | null
+}
+
+/** A campaign's definition as it is stored: what was asked for, read and completed. */
+export type CampaignDefinition = {
+  country: string
+  searches: z.infer<typeof Search>[]
+  websites: ListedWebsite[]
+  exclusions: string[]
+  export: z.infer<typeof Export>
+}

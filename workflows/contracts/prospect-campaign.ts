@@ -1,0 +1,68 @@
+import { defineQuery, defineUpdate } from '@temporalio/workflow'
+
+/** The workflow's input: ids only. The definition is a row that activities load; what is carried over continues a long campaign. */
+export interface ProspectCampaignInput {
+  organisationId: string
+  campaignId: string
+  carried?: CampaignState
+}
+
+export type CampaignStatus = 'queued' | 'running' | 'paused' | 'waiting' | 'completed' | 'cancelled' | 'failed'
+
+/** search: businesses are found; analyse: their sites are read and scored; export: the list is closed. */
+export type CampaignStage = 'search' | 'analyse' | 'export'
+
+export interface CampaignState {
+  status: CampaignStatus
+  stage: CampaignStage | null
+  /** What a `waiting` campaign waits for: `repair` goes on with `resume` once what `problem` names is mended. */
+  waitingFor: 'repair' | null
+  /** A problem code, never a provider's text. */
+  problem: string | null
+  /** Counts the changes, so that a late write of an earlier one is recognised. */
+  revision: number
+}
+
+export interface CampaignResult {
+  status: CampaignStatus
+  counts: CampaignCounts
+}
+
+export interface CampaignCounts {
+  /** Results shown by searches and the own list, the same business as often as it was seen. */
+  sightings: number
+  /** Different businesses. */
+  prospects: number
+  droppedDirectories: number
+  droppedExclusions: number
+  /** Results with neither a website nor a place. */
+  droppedUnusable: number
+  /** Prospects whose turn is over, read or not. */
+  done: number
+  sitesRead: number
+  sitesFailed: number
+  withoutSite: number
+  searchesPaid: number
+}
+
+export const campaignId = (id: string): string => `campaign/${id}`
+
+/** The state, at once and without changing anything. */
+export const campaignState = defineQuery<CampaignState>('campaignState')
+
+// Updates, not signals: the caller must learn whether the campaign was in a state that allows it.
+export const pauseCampaign = defineUpdate<CampaignState>('pause')
+export const resumeCampaign = defineUpdate<CampaignState>('resume')
+export const cancelCampaign = defineUpdate<CampaignState>('cancel')
+
+/** The failure type of a refused update. */
+export const wrongState = 'wrong_state'
+
+const open: readonly CampaignStatus[] = ['queued', 'running', 'paused', 'waiting']
+
+/** From which statuses each update is allowed: read by the workflow's validators and by the API's early refusal. */
+export const allowedFrom: Record<'pause' | 'resume' | 'cancel', readonly CampaignStatus[]> = {
+  pause: ['queued', 'running', 'waiting'],
+  resume: ['paused', 'waiting'],
+  cancel: open,
+}
