@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
@@ -67,6 +68,7 @@ export const settings = z.object({
   SANDBOX_PROVIDERS_PORT: port.default(3002),
   SANDBOX_SITES_PORT: port.default(3003),
   SANDBOX_SITES_TLS_PORT: port.default(3004),
+  SANDBOX_SITES_DIR: text.optional(),
 })
 
 /** A setting's name in the environment. */
@@ -172,6 +174,8 @@ function group(values: z.infer<typeof settings>, given: Environment) {
   return sealed({
     environment: values.NODE_ENV,
     dataDir: resolve(values.DATA_DIR),
+    /** For what was downloaded or built once and serves every project folder; may not be writable. */
+    cacheDir: resolve(given.XDG_CACHE_HOME ?? resolve(homedir(), '.cache'), 'throughline'),
     logLevel: values.LOG_LEVEL,
     specsDir: resolve(values.SPECS_DIR),
     api: { host: values.API_HOST, port: values.API_PORT, rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE },
@@ -206,6 +210,8 @@ function group(values: z.infer<typeof settings>, given: Environment) {
       providersPort: values.SANDBOX_PROVIDERS_PORT,
       sitesPort: values.SANDBOX_SITES_PORT,
       sitesTlsPort: values.SANDBOX_SITES_TLS_PORT,
+      /** Its HTML files are sites of the farm. */
+      sitesDir: values.SANDBOX_SITES_DIR,
     },
   })
 }

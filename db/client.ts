@@ -16,7 +16,11 @@ export interface Database {
   /** Throws when the database does not answer. */
   ping(): Promise<void>
   /** Calls back with each story id that was notified, until stopped. Reconnects by itself; `onReconnect` tells of a gap. */
-  listen(channel: string, onNotify: (payload: string) => void, onReconnect: () => void): Promise<{ stop(): Promise<void> }>
+  listen(
+    channel: string,
+    onNotify: (payload: string) => void,
+    onReconnect: () => void,
+  ): Promise<{ stop(): Promise<void> }>
   close(): Promise<void>
 }
 

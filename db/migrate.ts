@@ -33,12 +33,14 @@ async function runDbmate(ownerUrl: string): Promise<void> {
   try {
     await promisify(execFile)(
       resolveBinary(),
-      ['--migrations-dir', migrationsFolder, '--no-dump-schema', '--strict', 'migrate'],
+      ['--migrations-dir', migrationsFolder, '--no-dump-schema', 'migrate', '--strict'],
       { env: { DATABASE_URL: url.href } },
     )
   } catch (error) {
     const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error)
-    throw new Error(`The migration failed: ${output.replaceAll(url.password || url.href, '***').trim()}`, { cause: error })
+    throw new Error(`The migration failed: ${output.replaceAll(url.password || url.href, '***').trim()}`, {
+      cause: error,
+    })
   }
 }
 

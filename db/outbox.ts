@@ -17,7 +17,11 @@ export interface OutboxRow {
 }
 
 /** Puts the start of a workflow into the transaction that makes it true; returns the row's id. */
-export async function enqueueStart(tx: Tx, start: Omit<OutboxRow, 'id' | 'organisationId'>, now: Date): Promise<string> {
+export async function enqueueStart(
+  tx: Tx,
+  start: Omit<OutboxRow, 'id' | 'organisationId'>,
+  now: Date,
+): Promise<string> {
   const [row] = await tx<{ id: string }[]>`
     insert into outbox (kind, workflow_id, name, args, subject_id, summary, request_id, next_attempt_at)
     values ('start', ${start.workflowId}, ${start.name}, ${tx.json(start.args)}, ${start.subjectId}, ${start.summary},

@@ -15,6 +15,8 @@ export async function assertSchemaIsCurrent(system: Sql): Promise<void> {
   const expected = latestMigration()
   const [row] = await system<{ version: string }[]>`select max(version) as version from schema_migrations`
   if (row?.version !== expected) {
-    throw new Error(`The database is at migration ${row?.version ?? 'none'}, this code needs ${expected}: run npm run migrate.`)
+    throw new Error(
+      `The database is at migration ${row?.version ?? 'none'}, this code needs ${expected}: run npm run migrate.`,
+    )
   }
 }

@@ -37,9 +37,10 @@ export async function claimSearchPage(tx: Tx, page: SearchPageIdentity, now: Dat
   if (row.status === 'done') return { action: 'done', results: row.results ?? 0, hasMore: row.hasMore ?? false }
   if (row.status === 'failed') return { action: 'failed' }
   if (engine === 'list' || (await book(tx, campaignId, row.id, 1, now))) return { action: 'ask', searchId: row.id }
-  if (now.getTime() - row.askedAt.getTime() < cacheMs) return { action: 'ask', searchId: row.id }
-  if (await book(tx, campaignId, row.id, 2, now)) {
-    await tx`update searches set asked_at = ${now} where id = ${row.id}`
+  if (row.status === 'asking' && now.getTime() - row.askedAt.getTime() < cacheMs)
+    return { action: 'ask', searchId: row.id }
+  if (row.status === 'refused' || (await book(tx, campaignId, row.id, 2, now))) {
+    await tx`update searches set status = 'asking', asked_at = ${now} where id = ${row.id}`
     return { action: 'ask', searchId: row.id }
   }
   await tx`update searches set status = 'failed' where id = ${row.id}`
@@ -48,7 +49,7 @@ export async function claimSearchPage(tx: Tx, page: SearchPageIdentity, now: Dat
 
 interface SearchRow {
   id: string
-  status: 'asking' | 'done' | 'failed'
+  status: 'asking' | 'refused' | 'done' | 'failed'
   askedAt: Date
   results: number | null
   hasMore: boolean | null
@@ -63,8 +64,14 @@ async function book(tx: Tx, campaignId: string, searchId: string, payment: 1 | 2
   return row !== undefined
 }
 
+/** The provider took nothing for this page: asking again needs no second booking. */
+export async function recordRefusal(tx: Tx, searchId: string): Promise<void> {
+  await tx`update searches set status = 'refused' where id = ${searchId} and status = 'asking'`
+}
+
 export interface SearchAnswer {
   results: number
+  /** Whether the next page is wanted: false ends the search. */
   hasMore: boolean
   droppedDirectories: number
   droppedExclusions: number
@@ -79,4 +86,12 @@ export async function recordSearchPage(tx: Tx, searchId: string, answer: SearchA
       dropped_unusable = ${answer.droppedUnusable}
     where id = ${searchId} and status = 'asking' returning 1`
   return row !== undefined
+}
+
+/** How many of a campaign's searches have ended. */
+export async function countEndedSearches(tx: Tx, campaignId: string): Promise<number> {
+  const [row] = await tx<{ ended: number }[]>`
+    select count(*)::int as ended from searches
+    where campaign_id = ${campaignId} and (status = 'failed' or (status = 'done' and not has_more))`
+  return row?.ended ?? 0
 }

@@ -14,9 +14,13 @@ export const storyEventsChannel = 'story_events'
  * Adds events to a story and notifies its readers once, with the story's id only. Numbers are taken under the story's lock: a serial
  * of the whole table would let a reader pass over a row that commits late.
  */
-export async function appendStoryEvents(tx: Tx, storyId: string, events: readonly Omit<StoryEvent, 'seq'>[]): Promise<void> {
+export async function appendStoryEvents(
+  tx: Tx,
+  storyId: string,
+  events: readonly Omit<StoryEvent, 'seq'>[],
+): Promise<void> {
   if (events.length === 0) return
-  await tx`select pg_advisory_xact_lock(hashtextextended(${storyId}, 0))`
+  await lockStory(tx, storyId)
   const [last] = await tx<{ seq: number }[]>`
     select coalesce(max(seq), 0)::int as seq from story_events where story_id = ${storyId}`
   let seq = last?.seq ?? 0
@@ -25,6 +29,11 @@ export async function appendStoryEvents(tx: Tx, storyId: string, events: readonl
     await tx`insert into story_events (story_id, seq, type, data, at) values (${storyId}, ${seq}, ${type}, ${tx.json(data)}, ${at})`
   }
   await tx`select pg_notify(${storyEventsChannel}, ${storyId})`
+}
+
+/** Until the end of the transaction nobody else adds to this story. May be taken twice. */
+export async function lockStory(tx: Tx, storyId: string): Promise<void> {
+  await tx`select pg_advisory_xact_lock(hashtextextended(${storyId}, 0))`
 }
 
 /** The events after `seq` (0 for all), oldest first, at most `limit`. */

@@ -9,7 +9,11 @@ export const subjectIdKey = defineSearchAttributeKey('SubjectId', SearchAttribut
 export const searchAttributeKeys = [organisationIdKey, processKindKey, businessStatusKey, subjectIdKey]
 
 /** The attributes of a story that begins. */
-export function attributesOf(story: { organisationId: string; processKind: string; subjectId: string }): TypedSearchAttributes {
+export function attributesOf(story: {
+  organisationId: string
+  processKind: string
+  subjectId: string
+}): TypedSearchAttributes {
   return new TypedSearchAttributes([
     { key: organisationIdKey, value: story.organisationId },
     { key: processKindKey, value: story.processKind },

@@ -1,3 +1,4 @@
+import { status as grpcStatus } from '@grpc/grpc-js'
 import {
   type Client,
   isGrpcCancelledError,
@@ -9,7 +10,6 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client'
 import { ApplicationFailure, type UpdateDefinition } from '@temporalio/common'
-import { status as grpcStatus } from '@grpc/grpc-js'
 import type { Delivery, OutboxRow } from '../db/outbox.ts'
 import { attributesOf } from './search-attributes.ts'
 import { storiesQueue } from './task-queues.ts'
@@ -71,10 +71,16 @@ export function createStories(client: Client): Stories {
     }
   }
 
-  async function update<Result>(workflowId: string, definition: UpdateDefinition<Result, []>, updateId: string): Promise<Result> {
+  async function update<Result>(
+    workflowId: string,
+    definition: UpdateDefinition<Result, []>,
+    updateId: string,
+  ): Promise<Result> {
     const handle = client.workflow.getHandle(workflowId)
     try {
-      return await client.withDeadline(Date.now() + updateTimeoutMs, () => handle.executeUpdate(definition, { updateId }))
+      return await client.withDeadline(Date.now() + updateTimeoutMs, () =>
+        handle.executeUpdate(definition, { updateId }),
+      )
     } catch (error) {
       if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
         throw new StoryRefused(error.cause.type ?? 'wrong_state', error.cause.message)

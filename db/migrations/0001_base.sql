@@ -122,3 +122,8 @@ create table story_events (
 );
 call isolate_by_organisation('story_events');
 grant select, insert on story_events to throughline_app;
+
+-- migrate:down
+
+-- Migrations only go forward: a mistake is mended by the next one.
+do $$ begin raise exception 'this migration cannot be undone'; end $$;

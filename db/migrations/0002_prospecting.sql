@@ -22,7 +22,8 @@ create index campaigns_newest on campaigns (organisation_id, id desc);
 call isolate_by_organisation('campaigns');
 grant select, insert, update on campaigns to throughline_app;
 
--- One page of one search. 'asking' is written before the provider is called; what it cost lies in spend.
+-- One page of one search. 'asking' is written before the provider is called, with its price in spend; 'refused' means that the provider
+-- took nothing for it.
 create table searches (
   id uuid primary key default uuidv7(),
   organisation_id uuid not null default current_organisation() references organisations,
@@ -30,7 +31,7 @@ create table searches (
   engine text not null check (engine in ('list', 'google', 'google_maps')),
   fingerprint text not null,
   page integer not null,
-  status text not null default 'asking' check (status in ('asking', 'done', 'failed')),
+  status text not null default 'asking' check (status in ('asking', 'refused', 'done', 'failed')),
   asked_at timestamptz not null,
   results integer,
   has_more boolean,
@@ -121,3 +122,8 @@ create index site_visits_open on site_visits (campaign_id, prospect_id) where st
 create index site_visits_prospect on site_visits (prospect_id);
 call isolate_by_organisation('site_visits');
 grant select, insert, update on site_visits to throughline_app;
+
+-- migrate:down
+
+-- Migrations only go forward: a mistake is mended by the next one.
+do $$ begin raise exception 'this migration cannot be undone'; end $$;

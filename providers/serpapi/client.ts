@@ -48,7 +48,7 @@ async function ask(
   parameters: URLSearchParams,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const url = `${baseUrl.replace(/\/$/, '')}/search?${parameters}&api_key=${encodeURIComponent(apiKey)}`
+  const url = `${baseUrl.replace(/\/$/, '')}/search?${parameters.toString()}&api_key=${encodeURIComponent(apiKey)}`
   const timeout = AbortSignal.timeout(timeoutMs)
   let response: Response
   let body: string

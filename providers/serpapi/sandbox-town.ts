@@ -22,7 +22,11 @@ interface Trade {
 // Searches in different words for the same trade find the same businesses, as they do in life.
 const trades: Trade[] = [
   { asked: /dent|teeth|orthodon/i, kind: 'Dentist', names: ['Dental', 'Dental Care', 'Family Dentistry', 'Smiles'] },
-  { asked: /plumb|drain|pipe/i, kind: 'Plumber', names: ['Plumbing', 'Plumbing & Drain', 'Pipeworks', 'Water Services'] },
+  {
+    asked: /plumb|drain|pipe/i,
+    kind: 'Plumber',
+    names: ['Plumbing', 'Plumbing & Drain', 'Pipeworks', 'Water Services'],
+  },
   { asked: /salon|hair|barber/i, kind: 'Hair salon', names: ['Hair', 'Salon', 'Barbers', 'Hair Studio'] },
   { asked: /yoga|gym|fitness|pilates/i, kind: 'Gym', names: ['Yoga', 'Fitness', 'Pilates', 'Movement'] },
   { asked: /roof|gutter/i, kind: 'Roofing contractor', names: ['Roofing', 'Roof Repair', 'Gutters', 'Exteriors'] },
@@ -32,11 +36,11 @@ const trades: Trade[] = [
 ]
 
 const prefixes = [
-  ...['Bright', 'Oak Hill', 'Riverside', 'Summit', 'Lakeside', 'Blue Door', 'Copper', 'Evergreen', 'Northgate', 'Harbor'],
-  ...['Maple Street', 'Golden', 'Silver Creek', 'Red Barn', 'Stonebridge', 'Willow', 'Sunrise', 'Cedar', 'Hilltop', 'Meadow'],
-  ...['Old Mill', 'Crescent', 'Liberty', 'Magnolia', 'Pioneer', 'Union Square', 'Valley', 'Westside', 'Eastside', 'Juniper'],
-  ...['Lantern', 'Compass', 'Anchor', 'Four Corners', 'Clearwater', 'Highland', 'Prairie', 'Orchard', 'Beacon', 'Cornerstone'],
-]
+  'Bright, Oak Hill, Riverside, Summit, Lakeside, Blue Door, Copper, Evergreen, Northgate, Harbor',
+  'Maple Street, Golden, Silver Creek, Red Barn, Stonebridge, Willow, Sunrise, Cedar, Hilltop, Meadow',
+  'Old Mill, Crescent, Liberty, Magnolia, Pioneer, Union Square, Valley, Westside, Eastside, Juniper',
+  'Lantern, Compass, Anchor, Four Corners, Clearwater, Highland, Prairie, Orchard, Beacon, Cornerstone',
+].flatMap((line) => line.split(', '))
 
 const streets = ['Main St', 'Oak Ave', 'Market St', 'Lake Dr', '2nd St', 'Congress Ave', 'Mill Rd', 'Park Blvd']
 const areaCodes = [205, 212, 303, 312, 404, 415, 512, 602, 617, 702, 813, 919]

@@ -6,7 +6,10 @@ const maxWebsites = 10_000
 
 const Search = z
   .strictObject({
-    engine: z.enum(['google', 'google_maps']).default('google').meta({ description: 'SerpAPI organic results, or Maps' }),
+    engine: z
+      .enum(['google', 'google_maps'])
+      .default('google')
+      .meta({ description: 'SerpAPI organic results, or Maps' }),
     query: z.string().trim().min(1).max(200).meta({ example: 'dentist' }),
     location: z.string().trim().min(1).max(200).meta({ example: 'Austin, Texas' }),
     limit: z.int().min(1).max(maxResultsPerSearch).default(20).meta({ description: 'How many results to take' }),
@@ -22,7 +25,10 @@ const Website = z
 
 const Export = z
   .strictObject({
-    formats: z.array(z.enum(['csv', 'json'])).min(1).default(['csv', 'json']),
+    formats: z
+      .array(z.enum(['csv', 'json']))
+      .min(1)
+      .default(['csv', 'json']),
     minScore: z.int().min(0).max(100).default(0).meta({ description: 'Leave prospects below this score out' }),
   })
   .meta({ id: 'CampaignExport' })
@@ -54,7 +60,8 @@ export const NewCampaign = z
 export type NewCampaign = z.infer<typeof NewCampaign>
 
 export type ListedWebsite = {
-  url: string
+  /** With a scheme only where the user gave one: else the reader finds out which the site answers. */
+  website: string
   name: string | null
 }
 

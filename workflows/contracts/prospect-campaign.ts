@@ -9,8 +9,19 @@ export interface ProspectCampaignInput {
 
 export type CampaignStatus = 'queued' | 'running' | 'paused' | 'waiting' | 'completed' | 'cancelled' | 'failed'
 
-/** search: businesses are found; analyse: their sites are read and scored; export: the list is closed. */
-export type CampaignStage = 'search' | 'analyse' | 'export'
+/** In this order. search: businesses are found; analyse: their websites are read and scored. */
+export const campaignStages = ['search', 'analyse'] as const
+export type CampaignStage = (typeof campaignStages)[number]
+
+export type CampaignEvent =
+  | 'campaign.started'
+  | 'campaign.stage_changed'
+  | 'campaign.waiting'
+  | 'campaign.paused'
+  | 'campaign.resumed'
+  | 'campaign.completed'
+  | 'campaign.cancelled'
+  | 'campaign.failed'
 
 export interface CampaignState {
   status: CampaignStatus
@@ -25,7 +36,6 @@ export interface CampaignState {
 
 export interface CampaignResult {
   status: CampaignStatus
-  counts: CampaignCounts
 }
 
 export interface CampaignCounts {
@@ -58,11 +68,9 @@ export const cancelCampaign = defineUpdate<CampaignState>('cancel')
 /** The failure type of a refused update. */
 export const wrongState = 'wrong_state'
 
-const open: readonly CampaignStatus[] = ['queued', 'running', 'paused', 'waiting']
-
 /** From which statuses each update is allowed: read by the workflow's validators and by the API's early refusal. */
 export const allowedFrom: Record<'pause' | 'resume' | 'cancel', readonly CampaignStatus[]> = {
   pause: ['queued', 'running', 'waiting'],
   resume: ['paused', 'waiting'],
-  cancel: open,
+  cancel: ['queued', 'running', 'paused', 'waiting'],
 }

@@ -1,0 +1,32 @@
+import { likelyCountries } from './countries.ts'
+import { findEmails } from './emails.ts'
+import { readPageContent } from './page-content.ts'
+import { findPhones } from './phones.ts'
+
+/** What a business's page shows about it. */
+export type PageAnalysis = {
+  title: string | null
+  https: boolean
+  /** Whether the page says how to show itself on a phone's screen. */
+  viewport: boolean
+  /** Lower-case, in order of appearance. */
+  emails: string[]
+  /** E.164, in order of appearance. */
+  phones: string[]
+}
+
+const longestTitle = 300
+
+/** Understands a page from its markup alone. `country` (ISO 3166-1 alpha-2) is where its business was looked for, if that is known. */
+export function analysePage({ url, html }: { url: string; html: string }, country?: string): PageAnalysis {
+  const { protocol, hostname } = new URL(url)
+  const content = readPageContent(html)
+  const emails = findEmails(content, hostname)
+  return {
+    title: content.title?.slice(0, longestTitle) ?? null,
+    https: protocol === 'https:',
+    viewport: /width\s*=\s*device-width|initial-scale/i.test(content.metas.get('viewport') ?? ''),
+    emails,
+    phones: findPhones(content, likelyCountries(country, hostname, emails, content)),
+  }
+}

@@ -1,0 +1,40 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
+import type { ActivityExecuteInput, ActivityInboundCallsInterceptor } from '@temporalio/worker'
+import { ProviderError } from './ports.ts'
+
+/** How each outcome of a provider's call goes on: `rejected` and `unconfirmed` are for the story to decide, the rest is repeated. */
+function failureOf(error: ProviderError): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: error.outcome,
+    message: `${error.provider}:${error.code}`,
+    nonRetryable: error.outcome === 'rejected' || error.outcome === 'unconfirmed',
+    ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: error.retryAfterMs }),
+  })
+}
+
+/** Never retried: the row that the story is about does not exist. */
+export function notFound(what: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: 'not_found', message: `not_found:${what}`, nonRetryable: true })
+}
+
+/**
+ * Classes whatever an activity throws, once, on its way to the workflow's history. Only codes get there: messages of databases and
+ * providers quote what they were given, numbers and addresses included; those go to our own log.
+ */
+export function createFailureInterceptor(logUnexpected: (error: unknown) => void): ActivityInboundCallsInterceptor {
+  return {
+    async execute(input: ActivityExecuteInput, next): Promise<unknown> {
+      try {
+        return await next(input)
+      } catch (error) {
+        if (error instanceof ApplicationFailure || error instanceof CancelledFailure) throw error
+        if (error instanceof ProviderError) throw failureOf(error)
+        logUnexpected(error)
+        throw ApplicationFailure.create({
+          type: 'retry',
+          message: `internal:${error instanceof Error ? error.name : 'unknown'}`,
+        })
+      }
+    },
+  }
+}

@@ -1,0 +1,16 @@
+import type { Sql } from 'postgres'
+import { type Delivery, deliverDue } from '../db/outbox.ts'
+import type { Clock } from './clock.ts'
+
+export type OutboxActivities = ReturnType<typeof createOutboxActivities>
+
+const rowsPerSweep = 200
+
+export function createOutboxActivities({ system, stories, clock }: { system: Sql; stories: Delivery; clock: Clock }) {
+  return {
+    /** Delivers what was not delivered right after its commit, because Temporal was away or somebody was killed in between. */
+    async sweepOutbox(): Promise<{ delivered: number; failed: number }> {
+      return deliverDue(system, stories, { now: clock(), limit: rowsPerSweep })
+    },
+  }
+}

@@ -1,0 +1,129 @@
+import { Context } from '@temporalio/activity'
+import { campaignCounts, campaignDefinition, campaignIsRunning } from '../db/campaigns.ts'
+import type { Database, Tx } from '../db/client.ts'
+import {
+  type ClaimedVisit,
+  claimVisits,
+  recordVisit,
+  releaseVisits,
+  type VisitClaim,
+  type VisitOutcome,
+  visitProgress,
+} from '../db/site-visits.ts'
+import { scoreProspect } from '../workflows/rules/scoring.ts'
+import { analysePage } from './analysis/page.ts'
+import type { CampaignRef } from './campaigns.ts'
+import { type Clock, decisionTime } from './clock.ts'
+import { notFound } from './failures.ts'
+import { whileHeartbeating } from './heartbeat.ts'
+import { SiteFailure, type SiteReader } from './ports.ts'
+import { reportProgress } from './progress.ts'
+import type { BatchResult } from './searches.ts'
+
+export type SiteActivities = ReturnType<typeof createSiteActivities>
+
+/** Counting all visits is cheap, not free: a batch reports at most this often, and at its end. */
+const reportEveryMs = 1_000
+
+export function createSiteActivities({
+  database,
+  sites,
+  clock,
+  concurrency,
+  logUnexpected,
+}: {
+  database: Database
+  sites: SiteReader
+  clock: Clock
+  /** How many sites one batch reads at a time. */
+  concurrency: number
+  logUnexpected: (error: unknown) => void
+}) {
+  return {
+    /**
+     * Reads and scores up to `limit` sites that wait for it. Each is claimed in Postgres before it is read and recorded after; an attempt
+     * that follows a killed one takes over its claims and reads again only what was in flight.
+     */
+    async readSites(batch: CampaignRef & { limit: number; now: number }): Promise<BatchResult> {
+      const { organisationId, campaignId } = batch
+      const { info } = Context.current()
+      const by: VisitClaim = {
+        campaignId,
+        claim: `${info.workflowExecution?.runId}/${info.activityId}`,
+        attempt: info.attempt,
+      }
+      const definition = await database.as(organisationId, (tx) => campaignDefinition(tx, campaignId))
+      if (!definition) throw notFound('campaign')
+      let begun = 0
+      let reportedAt = clock().getTime()
+
+      return whileHeartbeating(
+        () => ({ begun }),
+        async (signal) => {
+          const readers = Array.from({ length: concurrency }, async () => {
+            let visit = await step(null)
+            while (visit) visit = await step(await visitSite(visit, definition.country, signal))
+          })
+          // All readers have ended before the batch does: none works on for an attempt that is over.
+          const failed = (await Promise.allSettled(readers)).find((reader) => reader.status === 'rejected')
+          if (failed) {
+            await database.as(organisationId, (tx) => releaseVisits(tx, by))
+            throw failed.reason
+          }
+          return database.as(organisationId, async (tx) => {
+            await report(tx)
+            const counts = await campaignCounts(tx, campaignId)
+            const finished = await campaignIsRunning(tx, campaignId)
+            return { finished, counts }
+          })
+        },
+      )
+
+      /** Records what a reader has brought and claims its next site, in one transaction; undefined when there is none. */
+      async function step(outcome: VisitOutcome | null): Promise<ClaimedVisit | undefined> {
+        const now = decisionTime(clock, batch.now)
+        return database.as(organisationId, async (tx) => {
+          if (outcome) await recordVisit(tx, by, outcome, now)
+          if (outcome && now.getTime() - reportedAt > reportEveryMs) {
+            reportedAt = now.getTime()
+            await report(tx)
+          }
+          if (begun >= batch.limit) return undefined
+          const [visit] = await claimVisits(tx, by, 1, now)
+          if (visit) begun += 1
+          return visit
+        })
+      }
+
+      async function report(tx: Tx): Promise<void> {
+        const stage = { name: 'analyse', count: () => visitProgress(tx, campaignId) }
+        await reportProgress(tx, campaignId, 'prospect.analysed', stage, decisionTime(clock, batch.now))
+      }
+    },
+  }
+
+  /** What one site brought. Whatever is wrong with it is its own outcome and never the batch's; only an abort is thrown. */
+  async function visitSite(
+    { prospectId, url, hasPhone }: ClaimedVisit,
+    country: string,
+    signal: AbortSignal,
+  ): Promise<VisitOutcome> {
+    const unread = { prospectId, failure: null, failureDetail: null, analysis: null }
+    if (url === null) return { ...unread, ...scoreProspect({ site: { state: 'none' }, hasEmail: false, hasPhone }) }
+    try {
+      const analysis = analysePage(await sites.read(url, signal), country)
+      const facts = {
+        site: { state: 'read' as const, ...analysis },
+        hasEmail: analysis.emails.length > 0,
+        hasPhone: hasPhone || analysis.phones.length > 0,
+      }
+      return { ...unread, analysis, ...scoreProspect(facts) }
+    } catch (error) {
+      if (signal.aborted) throw error
+      if (!(error instanceof SiteFailure)) logUnexpected(error)
+      const { code, detail } = error instanceof SiteFailure ? error : { code: 'not_understood', detail: undefined }
+      const scored = scoreProspect({ site: { state: 'failed', code, detail }, hasEmail: false, hasPhone })
+      return { ...unread, failure: code, failureDetail: detail ?? null, ...scored }
+    }
+  }
+}

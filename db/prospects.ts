@@ -1,0 +1,100 @@
+import type { Tx } from './client.ts'
+
+/** A business as one campaign sees it. */
+export interface CampaignProspect {
+  id: string
+  name: string | null
+  website: string | null
+  phone: string | null
+  address: string | null
+  /** How often the campaign's searches and list showed it. */
+  sightings: number
+  status: 'pending' | 'reading' | 'done'
+  failure: string | null
+  failureDetail: string | null
+  analysis: SiteAnalysis | null
+  score: number | null
+  reasons: ScoreReason[] | null
+}
+
+/** What the home page showed, as the reading activity stores it. */
+export interface SiteAnalysis {
+  title: string | null
+  https: boolean
+  viewport: boolean
+  emails: string[]
+  phones: string[]
+}
+
+export interface ScoreReason {
+  text: string
+  points: number
+}
+
+/** In the order of their ids, which nothing that happens meanwhile changes: a reader of all pages misses nobody and sees nobody twice. */
+export function listCampaignProspects(
+  tx: Tx,
+  campaignId: string,
+  page: { after: string | null; limit: number; minScore?: number },
+): Promise<CampaignProspect[]> {
+  return tx<CampaignProspect[]>`
+    select prospect.id, prospect.name, prospect.website, prospect.phone, prospect.address,
+      (select count(*)::int from sightings
+       where sightings.prospect_id = prospect.id and sightings.campaign_id = ${campaignId}) as sightings,
+      visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons
+    from site_visits as visit join prospects as prospect on prospect.id = visit.prospect_id
+    where visit.campaign_id = ${campaignId}
+      and ${page.after === null ? tx`true` : tx`visit.prospect_id > ${page.after}`}
+      and coalesce(visit.score, 0) >= ${page.minScore ?? 0}
+    order by visit.prospect_id limit ${page.limit}`
+}
+
+export interface Prospect {
+  id: string
+  name: string | null
+  website: string | null
+  phone: string | null
+  address: string | null
+  createdAt: Date
+}
+
+export async function findProspect(tx: Tx, id: string): Promise<Prospect | null> {
+  const [row] = await tx<Prospect[]>`
+    select id, name, website, phone, address, created_at from prospects where id = ${id}`
+  return row ?? null
+}
+
+export interface ProspectSighting {
+  campaignId: string
+  searchId: string
+  engine: 'list' | 'google' | 'google_maps'
+  /** Both from 0. */
+  page: number
+  position: number
+}
+
+/** The newest first. */
+export function prospectSightings(tx: Tx, prospectId: string, limit: number): Promise<ProspectSighting[]> {
+  return tx<ProspectSighting[]>`
+    select sighting.campaign_id, sighting.search_id, search.engine, search.page, sighting.position
+    from sightings as sighting join searches as search on search.id = sighting.search_id
+    where sighting.prospect_id = ${prospectId}
+    order by sighting.search_id desc, sighting.position limit ${limit}`
+}
+
+export interface ProspectVisit
+  extends Pick<CampaignProspect, 'status' | 'failure' | 'failureDetail' | 'analysis' | 'score' | 'reasons'> {
+  campaignId: string
+  campaignName: string
+  finishedAt: Date | null
+}
+
+/** What each campaign found out, the newest campaign first. */
+export function prospectVisits(tx: Tx, prospectId: string, limit: number): Promise<ProspectVisit[]> {
+  return tx<ProspectVisit[]>`
+    select visit.campaign_id, campaign.name as campaign_name, visit.status, visit.failure, visit.failure_detail,
+      visit.analysis, visit.score, visit.reasons, visit.finished_at
+    from site_visits as visit join campaigns as campaign on campaign.id = visit.campaign_id
+    where visit.prospect_id = ${prospectId}
+    order by visit.campaign_id desc limit ${limit}`
+}

@@ -1,0 +1,79 @@
+import type { JSONValue } from 'postgres'
+import type { Tx } from './client.ts'
+
+/** Who reads: an activity and its attempt. A later attempt of the same activity takes over what an earlier one left. */
+export interface VisitClaim {
+  campaignId: string
+  claim: string
+  attempt: number
+}
+
+export interface ClaimedVisit {
+  prospectId: string
+  /** Null where the business has no website: there is nothing to read, but it is scored. */
+  url: string | null
+  /** Whether a search has told its telephone number. */
+  hasPhone: boolean
+}
+
+/** A claim of another activity is given up after this long: longer than any batch may take. */
+const abandonedAfterMs = 15 * 60_000
+
+/**
+ * Claims up to `limit` sites that nobody reads, or that an attempt before this one was reading when it died. Claims nothing unless the
+ * campaign is running, so that pause and cancel stop the very next site.
+ */
+export function claimVisits(tx: Tx, by: VisitClaim, limit: number, now: Date): Promise<ClaimedVisit[]> {
+  const abandonedBefore = new Date(now.getTime() - abandonedAfterMs)
+  return tx<ClaimedVisit[]>`
+    with free as (
+      select prospect_id from site_visits
+      where campaign_id = ${by.campaignId} and status <> 'done'
+        and (status = 'pending' or (claim = ${by.claim} and claim_attempt < ${by.attempt}) or claimed_at < ${abandonedBefore})
+        and exists (select from campaigns where id = ${by.campaignId} and status = 'running')
+      order by prospect_id limit ${limit}
+      for update skip locked
+    )
+    update site_visits as visit
+    set status = 'reading', claim = ${by.claim}, claim_attempt = ${by.attempt}, claimed_at = ${now}
+    from free join prospects on prospects.id = free.prospect_id
+    where visit.campaign_id = ${by.campaignId} and visit.prospect_id = free.prospect_id
+    returning visit.prospect_id, visit.url, prospects.phone is not null as has_phone`
+}
+
+export interface VisitOutcome {
+  prospectId: string
+  failure: string | null
+  failureDetail: string | null
+  analysis: JSONValue | null
+  score: number
+  reasons: JSONValue
+}
+
+/** Records what a visit brought; false when another attempt has taken the visit over, whose outcome then counts. */
+export async function recordVisit(tx: Tx, by: VisitClaim, outcome: VisitOutcome, now: Date): Promise<boolean> {
+  const [row] = await tx`
+    update site_visits
+    set status = 'done', failure = ${outcome.failure}, failure_detail = ${outcome.failureDetail},
+      analysis = ${outcome.analysis === null ? null : tx.json(outcome.analysis)},
+      score = ${outcome.score}, reasons = ${tx.json(outcome.reasons)}, finished_at = ${now}
+    where campaign_id = ${by.campaignId} and prospect_id = ${outcome.prospectId}
+      and status = 'reading' and claim = ${by.claim} and claim_attempt = ${by.attempt}
+    returning 1`
+  return row !== undefined
+}
+
+/** Gives back what was claimed and not read, as on a shutdown. */
+export async function releaseVisits(tx: Tx, by: VisitClaim): Promise<void> {
+  await tx`
+    update site_visits set status = 'pending', claim = null, claim_attempt = null, claimed_at = null
+    where campaign_id = ${by.campaignId} and status = 'reading' and claim = ${by.claim} and claim_attempt = ${by.attempt}`
+}
+
+/** How many visits of a campaign there are, and how many are over. */
+export async function visitProgress(tx: Tx, campaignId: string): Promise<{ done: number; total: number }> {
+  const [row] = await tx<{ done: number; total: number }[]>`
+    select count(*) filter (where status = 'done')::int as done, count(*)::int as total
+    from site_visits where campaign_id = ${campaignId}`
+  return row ?? { done: 0, total: 0 }
+}

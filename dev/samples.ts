@@ -1,0 +1,111 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { providerTable } from '../config.ts'
+import { serveFolder } from '../providers/websites/sandbox.ts'
+import { connectTemporal } from '../temporal-config/connection.ts'
+import { type ApiClient, createApiClient } from './api-client.ts'
+import { sampleOrganisation } from './sample-organisation.ts'
+import type { SampleContext, Story } from './stories.ts'
+
+/** A campaign over searches and an own list in which some sites misbehave on purpose. */
+const sampleCampaign = {
+  name: 'Sample: dentists and bakeries in Austin',
+  searches: [
+    { engine: 'google', query: 'dentist', location: 'Austin, Texas', limit: 30 },
+    { engine: 'google_maps', query: 'dentist', location: 'Austin, Texas', limit: 20 },
+    { engine: 'google_maps', query: 'bakery', location: 'Austin, Texas', limit: 20 },
+  ],
+  websites: [
+    'corner-bakery.test',
+    'http://www.corner-bakery.test/about',
+    'hangs.test',
+    'redirects-forever.test',
+    'private-address.test',
+  ],
+  exclusions: ['our-own-shop.test'],
+}
+
+/**
+ * Plays the sample stories through the public API and tells how they go. The idempotency key is always the same, so that a start after
+ * a kill follows the campaign that is there, and a finished one is reported again. A folder of sites is a new campaign each time.
+ */
+export async function runSamples(context: SampleContext): Promise<Story[]> {
+  const { say, signal, config, urls } = context
+  const { apiKey } = await sampleOrganisation(context)
+  const api = createApiClient(urls.api, apiKey, signal)
+  if (context.sitesDir !== undefined) {
+    const websites = [...(await serveFolder(context.sitesDir)).keys()].map((host) => `http://${host}/`)
+    return [await follow(context, api, { name: 'Sites of a folder', websites }, crypto.randomUUID())]
+  }
+  if (providerTable(config).some(({ provider, mode }) => provider === 'serpapi' && mode === 'live')) {
+    say('SERPAPI_API_KEY is set, so the sample leaves its searches out: it does not spend your money.')
+    return [await follow(context, api, { ...sampleCampaign, searches: [] }, 'sample/prospect-campaign/own-list')]
+  }
+  return [await follow(context, api, sampleCampaign, 'sample/prospect-campaign')]
+}
+
+const Accepted = z.object({ id: z.uuid(), workflowId: z.string() })
+const Campaign = z.object({
+  status: z.string(),
+  problem: z.string().nullable(),
+  counts: z.record(z.string(), z.number()),
+})
+
+/** Starts a campaign, shows its progress, saves its exports, and says what became of it. Throws unless it was completed. */
+async function follow(
+  { say, config, signal }: SampleContext,
+  api: ApiClient,
+  campaign: { name: string; [field: string]: unknown },
+  idempotencyKey: string,
+): Promise<Story> {
+  const { id, workflowId } = Accepted.parse(await api.post('/campaigns', campaign, idempotencyKey))
+  say(`\n${campaign.name} (${workflowId})`)
+  for await (const { type, data } of api.events(`/campaigns/${id}/events`)) {
+    say(`  ${describe(type, data)}`)
+    if (type === 'campaign.waiting') throw new Error(`campaign ${id} waits: ${JSON.stringify(data)}`)
+  }
+  signal.throwIfAborted()
+  const { status, problem, counts } = Campaign.parse(await api.get(`/campaigns/${id}`))
+  const exports = join(config.dataDir, 'exports')
+  mkdirSync(exports, { recursive: true })
+  const prospects = await api.text(`/campaigns/${id}/export.json`)
+  writeFileSync(join(exports, `${id}.csv`), await api.text(`/campaigns/${id}/export.csv`))
+  writeFileSync(join(exports, `${id}.json`), prospects)
+  say(`  ${status}: ${counts.prospects} businesses, exported to ${join(exports, `${id}.csv`)}`)
+  if (status !== 'completed') throw new Error(`campaign ${id} ended as ${status}, ${problem ?? 'no problem given'}`)
+  return {
+    name: campaign.name,
+    ids: { campaignId: id },
+    workflowId,
+    ...(await lookUp(workflowId)),
+    counts,
+    result: { status, export: JSON.parse(prospects) },
+  }
+
+  async function lookUp(id: string): Promise<{ runId: string; historyEvents: number }> {
+    const client = connectTemporal(config.temporal)
+    try {
+      const { runId, historyLength } = await client.workflow.getHandle(id).describe()
+      return { runId, historyEvents: historyLength }
+    } finally {
+      await client.connection.close()
+    }
+  }
+}
+
+const Progress = z.object({
+  stage: z.string(),
+  done: z.number(),
+  total: z.number(),
+  ratePerSecond: z.number().nullable(),
+  etaSeconds: z.number().nullable(),
+})
+
+function describe(type: string, data: unknown): string {
+  const progress = Progress.safeParse(data)
+  if (!progress.success) return type
+  const { stage, done, total, ratePerSecond, etaSeconds } = progress.data
+  const pace = ratePerSecond === null ? '' : `, ${ratePerSecond}/s${etaSeconds ? `, ${etaSeconds} s to go` : ''}`
+  return `${stage}: ${done} of ${total}${pace}`
+}

@@ -1,0 +1,31 @@
+import { join } from 'node:path'
+import { loadConfig } from '../../config.ts'
+import { createSerpapiSandbox } from '../../providers/serpapi/sandbox.ts'
+import { createWebsitesSandbox, sandboxCertificate, serveFolder } from '../../providers/websites/sandbox.ts'
+import { startSandbox } from './host.ts'
+
+const { dataDir, sandbox: settings } = loadConfig()
+
+try {
+  const files = settings.sitesDir === undefined ? new Map<string, string>() : await serveFolder(settings.sitesDir)
+  const sandbox = await startSandbox({
+    controlPort: settings.port,
+    providersPort: settings.providersPort,
+    sitesPort: settings.sitesPort,
+    sitesTlsPort: settings.sitesTlsPort,
+    stateDir: join(dataDir, 'sandbox'),
+    providers: [createSerpapiSandbox()],
+    sites: createWebsitesSandbox({ files }),
+    sitesCertificate: sandboxCertificate,
+  })
+
+  const stop = () => void sandbox.close().then(() => process.exit(0))
+  process.once('SIGTERM', stop)
+  process.once('disconnect', stop)
+  // Ctrl-C reaches every process of the terminal; a parent, which knows the order to stop in, then sends SIGTERM.
+  if (process.connected) process.on('SIGINT', () => {})
+  process.send?.({ kind: 'ready' })
+} catch (error) {
+  console.error(`The sandbox cannot start: ${error instanceof Error ? error.message : String(error)}`)
+  process.exit(1)
+}

@@ -1,0 +1,36 @@
+import pino, { type Logger } from 'pino'
+
+export type { Logger } from 'pino'
+
+/** Fields that never reach a log, wherever they stand: credentials, and what identifies a person. */
+const secret = [
+  'authorization',
+  'cookie',
+  'apiKey',
+  'api_key',
+  'secret',
+  'password',
+  'email',
+  'emails',
+  'phone',
+  'phones',
+]
+
+/** A process's logger: JSON lines on standard output, secrets taken out. */
+export function createLogger(options: { name: string; level: string }): Logger {
+  return pino({
+    ...options,
+    redact: {
+      paths: secret.flatMap((field) => [field, `*.${field}`, `*.*.${field}`, `*.*.*.${field}`]),
+      censor: '[redacted]',
+    },
+    serializers: { err: withoutQuotedInput },
+  })
+}
+
+/** Databases and URL parsers quote in an error what they were given; its kind and its place in the code are enough to find it. */
+function withoutQuotedInput(error: unknown): object {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const code = 'code' in error ? { code: error.code } : {}
+  return { type: error.name, message: error.message, ...code, stack: error.stack }
+}

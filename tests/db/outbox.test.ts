@@ -1,0 +1,92 @@
+import { beforeEach, expect, test } from 'vitest'
+import { type Delivery, deliverDue, enqueueStart, type OutboxRow } from '../../db/outbox.ts'
+import { testOrganisation } from '../support/organisation.ts'
+
+const { database, system, organisationId } = await testOrganisation()
+
+beforeEach(async () => {
+  await system`update outbox set status = 'delivered'`
+})
+
+const now = new Date('2026-01-05T12:00:00Z')
+const seconds = (count: number) => new Date(now.getTime() + count * 1000)
+
+async function enqueue(workflowId: string): Promise<void> {
+  const start = {
+    workflowId,
+    name: 'prospectCampaign',
+    args: {},
+    subjectId: organisationId,
+    summary: 'x',
+    requestId: 'r',
+  }
+  await database.as(organisationId, (tx) => enqueueStart(tx, start, now))
+}
+
+class Unavailable extends Error {}
+class Malformed extends Error {}
+
+/** Temporal as seen from the outbox; `answer` throws where it does not take a row. */
+function temporal(answer: (row: OutboxRow) => void = () => {}): Delivery & { taken: string[] } {
+  const taken: string[] = []
+  return {
+    taken,
+    async deliver(row) {
+      answer(row)
+      taken.push(row.workflowId)
+    },
+    isFinal: (error) => error instanceof Malformed,
+  }
+}
+
+const sweep = (delivery: Delivery, at = now) => deliverDue(system, delivery, { now: at, limit: 100 })
+
+test('what a transaction wrote is delivered, and once; what it rolled back is not', async () => {
+  await enqueue('campaign/1')
+  const rolledBack = database.as(organisationId, async (tx) => {
+    await enqueueStart(
+      tx,
+      { workflowId: 'campaign/2', name: 'x', args: {}, subjectId: organisationId, summary: 'x', requestId: 'r' },
+      now,
+    )
+    throw new Error('the caller fails')
+  })
+  await expect(rolledBack).rejects.toThrow('the caller fails')
+  const delivery = temporal()
+  expect(await sweep(delivery)).toEqual({ delivered: 1, failed: 0 })
+  expect(await sweep(delivery)).toEqual({ delivered: 0, failed: 0 })
+  expect(delivery.taken).toEqual(['campaign/1'])
+})
+
+test('sweeps at the same moment share the rows', async () => {
+  for (let index = 0; index < 20; index += 1) await enqueue(`campaign/shared-${index}`)
+  const delivery = temporal()
+  await Promise.all(Array.from({ length: 5 }, () => deliverDue(system, delivery, { now, limit: 10 })))
+  expect(new Set(delivery.taken).size).toBe(delivery.taken.length)
+  await sweep(delivery)
+  expect(delivery.taken).toHaveLength(20)
+})
+
+test('while Temporal is away rows stay due, later and later, and are delivered when it is back', async () => {
+  await enqueue('campaign/waits')
+  const away = temporal(() => {
+    throw new Unavailable('no connection')
+  })
+  expect(await sweep(away)).toEqual({ delivered: 0, failed: 1 })
+  expect(await sweep(away)).toEqual({ delivered: 0, failed: 0 }) // not due again yet
+  expect(await sweep(away, seconds(2))).toEqual({ delivered: 0, failed: 1 })
+  const back = temporal()
+  expect(await sweep(back, seconds(120))).toEqual({ delivered: 1, failed: 0 })
+})
+
+test('a row that can never be delivered becomes dead and holds nobody up', async () => {
+  await enqueue('campaign/malformed')
+  await enqueue('campaign/fine')
+  const delivery = temporal((row) => {
+    if (row.workflowId === 'campaign/malformed') throw new Malformed('no')
+  })
+  expect(await sweep(delivery)).toEqual({ delivered: 1, failed: 1 })
+  const [row] = await system<{ status: string; lastError: string }[]>`
+    select status, last_error from outbox where workflow_id = 'campaign/malformed'`
+  expect(row).toEqual({ status: 'dead', lastError: 'Error' })
+})

@@ -1,0 +1,89 @@
+import { beforeEach, expect, test } from 'vitest'
+import { recordCampaignState } from '../../db/campaigns.ts'
+import { type Finding, recordFindings } from '../../db/findings.ts'
+import { claimSearchPage } from '../../db/searches.ts'
+import { claimVisits, recordVisit, releaseVisits, type VisitClaim } from '../../db/site-visits.ts'
+import { campaignRow } from '../support/campaign-rows.ts'
+import { testOrganisation } from '../support/organisation.ts'
+
+const { database, organisationId } = await testOrganisation()
+let campaignId: string
+
+const now = new Date('2026-01-05T12:00:00Z')
+const siteCount = 30
+
+beforeEach(async () => {
+  campaignId = await campaignRow(database, organisationId)
+  await database.as(organisationId, async (tx) => {
+    const claimed = await claimSearchPage(tx, { campaignId, engine: 'list', fingerprint: 'list', page: 0 }, now)
+    if (claimed.action !== 'ask') throw new Error('the page is new')
+    const findings = Array.from({ length: siteCount }, (_, position): Finding => {
+      const website = `site-${position}.test`
+      return { position, key: { kind: 'domain', value: website }, name: null, website, phone: null, address: null }
+    })
+    await recordFindings(tx, { campaignId, searchId: claimed.searchId, findings })
+  })
+})
+
+const by = (claim: string, attempt = 1): VisitClaim => ({ campaignId, claim, attempt })
+
+function claim(claimant: VisitClaim, limit: number, at = now) {
+  return database.as(organisationId, (tx) => claimVisits(tx, claimant, limit, at))
+}
+
+function record(claimant: VisitClaim, prospectId: string): Promise<boolean> {
+  const outcome = { prospectId, failure: null, failureDetail: null, analysis: { title: 'x' }, score: 50, reasons: [] }
+  return database.as(organisationId, (tx) => recordVisit(tx, claimant, outcome, now))
+}
+
+test('claimants at the same moment never get the same site, and together get all', async () => {
+  const batches = await Promise.all(Array.from({ length: 10 }, (_, index) => claim(by(`activity-${index}`), 4)))
+  const claimed = batches.flat().map(({ prospectId }) => prospectId)
+  expect(new Set(claimed).size).toBe(claimed.length)
+  const rest = await claim(by('last'), siteCount)
+  expect(claimed.length + rest.length).toBe(siteCount)
+})
+
+test('the next attempt of a killed activity takes over its sites at once, others after a while', async () => {
+  const first = await claim(by('killed', 1), 5)
+  const other = await claim(by('other', 1), siteCount)
+  expect(other.map((visit) => visit.prospectId)).not.toContain(first[0]?.prospectId)
+  const second = await claim(by('killed', 2), siteCount)
+  expect(second.map((visit) => visit.prospectId).sort()).toEqual(first.map((visit) => visit.prospectId).sort())
+  const muchLater = new Date(now.getTime() + 16 * 60_000)
+  expect(await claim(by('third'), siteCount, muchLater)).toHaveLength(siteCount)
+})
+
+test('an attempt that wakes up late records nothing over the one that took over', async () => {
+  const [site] = await claim(by('frozen', 1), 1)
+  if (!site) throw new Error('nothing claimed')
+  await claim(by('frozen', 2), 1)
+  expect(await record(by('frozen', 1), site.prospectId)).toBe(false)
+  expect(await record(by('frozen', 2), site.prospectId)).toBe(true)
+  expect(await record(by('frozen', 2), site.prospectId)).toBe(false)
+})
+
+test('while the campaign is paused nothing new is claimed, but what was read is recorded', async () => {
+  const [site] = await claim(by('reader'), 1)
+  if (!site) throw new Error('nothing claimed')
+  const paused = { status: 'paused', stage: 'analyse', waitingFor: null, problem: null, revision: 2 } as const
+  await database.as(organisationId, (tx) => recordCampaignState(tx, campaignId, paused, now))
+  expect(await claim(by('reader'), siteCount)).toHaveLength(0)
+  expect(await record(by('reader'), site.prospectId)).toBe(true)
+})
+
+test('what a stopping worker gives back is free for the next', async () => {
+  await claim(by('stopping'), 5)
+  await database.as(organisationId, (tx) => releaseVisits(tx, by('stopping')))
+  expect(await claim(by('next'), siteCount)).toHaveLength(siteCount)
+})
+
+test('a late write of an earlier state changes nothing', async () => {
+  const write = (status: 'paused' | 'running', revision: number) =>
+    database.as(organisationId, (tx) =>
+      recordCampaignState(tx, campaignId, { status, stage: 'analyse', waitingFor: null, problem: null, revision }, now),
+    )
+  expect(await write('running', 3)).toBe(true)
+  expect(await write('paused', 2)).toBe(false)
+  expect(await claim(by('reader'), 1)).toHaveLength(1)
+})

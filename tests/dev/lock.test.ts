@@ -1,0 +1,48 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { lockDataDir } from '../../dev/lock.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+test('a second start on the same data directory is refused with one line', async () => {
+  const dataDir = await temporaryFolder()
+  const first = await lockDataDir(dataDir, ignore)
+  await expect(lockDataDir(dataDir, ignore)).rejects.toThrow(
+    `Throughline already runs on ${dataDir} (process ${process.pid}): stop it, or choose another DATA_DIR`,
+  )
+  first.release()
+  const second = await lockDataDir(dataDir, ignore)
+  second.release()
+})
+
+test('of two starts at the same moment one gets the data directory', async () => {
+  const dataDir = await temporaryFolder()
+  const starts = await Promise.allSettled([lockDataDir(dataDir, ignore), lockDataDir(dataDir, ignore)])
+  expect(starts.map(({ status }) => status).sort(byName)).toEqual(['fulfilled', 'rejected'])
+})
+
+test('the lock of a start that was killed is taken over', async () => {
+  const dataDir = await temporaryFolder()
+  await lockDataDir(dataDir, ignore)
+  writeFileSync(join(dataDir, 'run/start.json'), JSON.stringify({ pid: process.pid, startedAt: 'at another time' }))
+  await expect(lockDataDir(dataDir, ignore)).resolves.toBeDefined()
+})
+
+test('a start waits for an earlier one that is stopping', async () => {
+  const dataDir = await temporaryFolder()
+  const first = await lockDataDir(dataDir, ignore)
+  first.markStopping()
+  const said: string[] = []
+  const second = lockDataDir(dataDir, (line) => {
+    said.push(line)
+    first.release()
+  })
+  await expect(second).resolves.toBeDefined()
+  expect(said).toEqual([`Waiting for process ${process.pid} to stop ...`])
+})
+
+function ignore(): void {}
+
+function byName(a: string, b: string): number {
+  return a.localeCompare(b)
+}

@@ -1,0 +1,40 @@
+import { insertCampaign, recordCampaignState } from '../../db/campaigns.ts'
+import type { Database } from '../../db/client.ts'
+import type { CampaignDefinition } from '../../workflows/contracts/prospect-campaign.schema.ts'
+import type { CampaignState } from '../../workflows/contracts/prospect-campaign.ts'
+
+const definition: CampaignDefinition = {
+  country: 'US',
+  searches: [],
+  websites: [],
+  exclusions: [],
+  export: { formats: ['csv', 'json'], minScore: 0 },
+}
+
+/** A campaign's row as the API writes it, brought to a state as the workflow would. Returns its id. */
+export async function campaignRow(
+  database: Database,
+  organisationId: string,
+  state: Partial<CampaignState> = {},
+  changes: Partial<CampaignDefinition> = {},
+): Promise<string> {
+  const now = new Date()
+  const complete: CampaignState = {
+    status: 'running',
+    stage: 'search',
+    waitingFor: null,
+    problem: null,
+    revision: 1,
+    ...state,
+  }
+  return database.as(organisationId, async (tx) => {
+    const id = await insertCampaign(tx, {
+      name: 'Test',
+      definition: { ...definition, ...changes },
+      actor: 'system',
+      now,
+    })
+    if (complete.status !== 'queued') await recordCampaignState(tx, id, complete, now)
+    return id
+  })
+}

@@ -1,0 +1,126 @@
+import { fileURLToPath } from 'node:url'
+import type { Client } from '@temporalio/client'
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  type NativeConnection,
+  Runtime,
+  type WorkerOptions,
+} from '@temporalio/worker'
+import type { Clock } from '../../activities/clock.ts'
+import { type Campaign, findCampaign, insertCampaign } from '../../db/campaigns.ts'
+import { deliverDue, enqueueStart } from '../../db/outbox.ts'
+import { createSerpapi } from '../../providers/serpapi/client.ts'
+import { createSiteReader } from '../../providers/websites/client.ts'
+import { createStories, type Stories } from '../../temporal-config/stories.ts'
+import { createWorkers, type World } from '../../workers/workers.ts'
+import type { CampaignDefinition } from '../../workflows/contracts/prospect-campaign.schema.ts'
+import { campaignId as workflowIdOf } from '../../workflows/contracts/prospect-campaign.ts'
+import type { TestOrganisation } from './organisation.ts'
+import type { TestSandbox } from './sandbox.ts'
+
+Runtime.install({ logger: new DefaultLogger('ERROR') })
+
+let bundle: Promise<Required<Pick<WorkerOptions, 'workflowBundle'>>> | undefined
+
+/** The workflows as a worker runs them, bundled once for a test file. */
+export function workflowBundle(): Promise<Required<Pick<WorkerOptions, 'workflowBundle'>>> {
+  bundle ??= bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    logger: new DefaultLogger('ERROR'),
+  }).then((workflowBundle) => ({ workflowBundle }))
+  return bundle
+}
+
+export interface CampaignWorld {
+  stories: Stories
+  /** Starts the workers; they stop when the returned object is disposed of. */
+  work(changes?: Partial<World>): Promise<AsyncDisposable>
+  /** A campaign as the API starts it: row and outbox first, then Temporal. Returns its id. */
+  start(definition: Partial<CampaignDefinition>): Promise<string>
+  campaign(id: string): Promise<Campaign>
+  /** Waits for the workflow's end. */
+  ended(id: string): Promise<void>
+}
+
+/** Everything a campaign needs, real but for the providers, which the sandbox plays. */
+export function campaignWorld(
+  { database, system, organisationId }: TestOrganisation,
+  sandbox: TestSandbox,
+  temporal: { client: Client; connection: NativeConnection },
+  clock: Clock = () => new Date(),
+): CampaignWorld {
+  const stories = createStories(temporal.client)
+  const addressOf = (url: string) => new URL(url).host
+  const world: World = {
+    database,
+    system,
+    stories,
+    search: createSerpapi({ apiKey: 'test', baseUrl: sandbox.urls.serpapi }),
+    sites: createSiteReader({
+      allowAddresses: [addressOf(sandbox.urls.sites), addressOf(sandbox.urls.sitesTls)],
+      testHosts: { http: sandbox.urls.sites, https: sandbox.urls.sitesTls },
+      timeoutMs: 1_000,
+    }),
+    clock,
+    siteConcurrency: 8,
+    logUnexpected: (error) => process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`),
+  }
+
+  return {
+    stories,
+    async work(changes = {}) {
+      const workers = await createWorkers(
+        { ...world, ...changes },
+        {
+          connection: temporal.connection,
+          namespace: temporal.client.options.namespace,
+          workflows: await workflowBundle(),
+          maxCachedWorkflows: 50,
+          shutdownGraceMs: 2_000,
+        },
+      )
+      const running = Promise.all(workers.map((worker) => worker.run()))
+      return {
+        async [Symbol.asyncDispose]() {
+          for (const worker of workers) worker.shutdown()
+          await running
+        },
+      }
+    },
+    async start(definition) {
+      const now = clock()
+      const id = await database.as(organisationId, async (tx) => {
+        const complete: CampaignDefinition = {
+          country: 'US',
+          searches: [],
+          websites: [],
+          exclusions: [],
+          export: { formats: ['csv', 'json'], minScore: 0 },
+          ...definition,
+        }
+        const campaignId = await insertCampaign(tx, { name: 'Test', definition: complete, actor: 'system', now })
+        const start = {
+          workflowId: workflowIdOf(campaignId),
+          name: 'prospectCampaign',
+          args: { organisationId, campaignId },
+          subjectId: campaignId,
+          summary: 'Test',
+          requestId: 'test',
+        }
+        await enqueueStart(tx, start, now)
+        return campaignId
+      })
+      await deliverDue(system, stories, { now, limit: 10, workflowId: workflowIdOf(id) })
+      return id
+    },
+    async campaign(id) {
+      const campaign = await database.as(organisationId, (tx) => findCampaign(tx, id))
+      if (!campaign) throw new Error('no such campaign')
+      return campaign
+    },
+    async ended(id) {
+      await temporal.client.workflow.getHandle(workflowIdOf(id)).result()
+    },
+  }
+}

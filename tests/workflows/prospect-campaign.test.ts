@@ -1,0 +1,166 @@
+import { describe, expect, test, vi } from 'vitest'
+import { campaignCounts } from '../../db/campaigns.ts'
+import { storyEventsAfter } from '../../db/story-events.ts'
+import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
+import { StoryNotRunning, StoryRefused } from '../../temporal-config/stories.ts'
+import {
+  cancelCampaign,
+  pauseCampaign,
+  resumeCampaign,
+  campaignId as workflowIdOf,
+} from '../../workflows/contracts/prospect-campaign.ts'
+import { campaignWorld } from '../support/campaign-world.ts'
+import { testOrganisation } from '../support/organisation.ts'
+import { startTestSandbox } from '../support/sandbox.ts'
+import { timeSkipping } from '../support/temporal.ts'
+
+const environment = await timeSkipping()
+
+describe.skipIf(!environment)('on the time-skipping server (skipped where none can be had)', async () => {
+  if (!environment) return
+  await environment.connection.operatorService.addSearchAttributes({
+    namespace: 'default',
+    searchAttributes: Object.fromEntries(searchAttributeKeys.map(({ name }) => [name, 2])),
+  })
+  const organisation = await testOrganisation()
+  const sandbox = await startTestSandbox()
+  const world = campaignWorld(organisation, sandbox, {
+    client: environment.client,
+    connection: environment.nativeConnection,
+  })
+  const { database, organisationId } = organisation
+
+  const countsOf = (id: string) => database.as(organisationId, (tx) => campaignCounts(tx, id))
+  const eventsOf = async (id: string) =>
+    (await database.as(organisationId, (tx) => storyEventsAfter(tx, id, 0, 500))).map(({ type }) => type)
+
+  test('searches and an own list become prospects that are read, scored and counted', async () => {
+    await using _ = await world.work()
+    const id = await world.start({
+      searches: [
+        { engine: 'google', query: 'dentist', location: 'Austin, Texas', limit: 20 },
+        { engine: 'google_maps', query: 'dentist', location: 'Austin, Texas', limit: 20 },
+      ],
+      websites: [
+        { website: 'corner-bakery.test', name: null },
+        { website: 'http://www.corner-bakery.test/about', name: null },
+        { website: 'redirects-forever.test', name: null },
+        { website: 'https://www.yelp.com/biz/somebody', name: null },
+      ],
+      exclusions: ['excluded.test'],
+    })
+    await world.ended(id)
+    const counts = await countsOf(id)
+    expect(await world.campaign(id)).toMatchObject({ status: 'completed', stage: 'analyse', problem: null })
+    expect(counts.done).toBe(counts.prospects)
+    expect(counts.prospects).toBeGreaterThan(20)
+    expect(counts.sightings).toBeGreaterThan(counts.prospects)
+    expect(counts.droppedDirectories).toBeGreaterThan(0)
+    expect(counts.sitesFailed).toBeGreaterThan(0)
+    expect(counts.sitesRead + counts.sitesFailed + counts.withoutSite).toBe(counts.prospects)
+    const events = await eventsOf(id)
+    expect(events[0]).toBe('campaign.started')
+    expect(events.at(-1)).toBe('campaign.completed')
+    expect(events).toContain('prospect.found')
+    expect(events).toContain('prospect.analysed')
+    const billed = (await sandbox.requests({ provider: 'serpapi' })).filter((request) => request.billed)
+    expect(counts.searchesPaid).toBe(billed.length)
+  })
+
+  test('pause begins no new site, resume reads the rest, and each site is read once', async () => {
+    await using _ = await world.work()
+    await sandbox.addFault({ provider: 'websites', kind: 'latency', latencyMs: 150, rate: 1 })
+    const id = await world.start({ websites: listOf('paused', 60) })
+    await vi.waitFor(async () => expect((await countsOf(id)).done).toBeGreaterThan(0), patience)
+    expect(await world.stories.update(workflowIdOf(id), pauseCampaign, 'p1')).toMatchObject({ status: 'paused' })
+    await vi.waitFor(async () => expect(await inFlight(id)).toBe(0), patience)
+    const { done } = await countsOf(id)
+    expect(done).toBeLessThan(60)
+    expect(await readsOf('paused')).toHaveLength(done)
+    expect(await world.campaign(id)).toMatchObject({ status: 'paused' })
+    await world.stories.update(workflowIdOf(id), resumeCampaign, 'r1')
+    await world.ended(id)
+    await sandbox.control('DELETE', '/_sandbox/faults')
+    expect(new Set(await readsOf('paused')).size).toBe(60)
+    expect(await readsOf('paused')).toHaveLength(60)
+  })
+
+  test('an update that the state does not allow is refused and changes nothing; a repeated one gets its first answer', async () => {
+    await using _ = await world.work()
+    await sandbox.addFault({ provider: 'websites', kind: 'latency', latencyMs: 150, rate: 1 })
+    const id = await world.start({ websites: listOf('refused', 40) })
+    const ask = (update: typeof pauseCampaign, key: string) => world.stories.update(workflowIdOf(id), update, key)
+    await vi.waitFor(async () => expect((await world.campaign(id)).status).toBe('running'), patience)
+    await expect(ask(resumeCampaign, 'r1')).rejects.toThrow(StoryRefused)
+    const paused = await ask(pauseCampaign, 'p1')
+    await expect(ask(pauseCampaign, 'p2')).rejects.toMatchObject({ code: 'wrong_state' })
+    expect(await ask(pauseCampaign, 'p1')).toEqual(paused)
+    await ask(cancelCampaign, 'c1')
+    await world.ended(id)
+    await sandbox.control('DELETE', '/_sandbox/faults')
+    expect(await world.campaign(id)).toMatchObject({ status: 'cancelled' })
+    await expect(ask(resumeCampaign, 'r2')).rejects.toThrow(StoryNotRunning)
+  })
+
+  test('cancelling in Temporal itself ends the campaign as cancelled, with what it has found', async () => {
+    await using _ = await world.work()
+    await sandbox.addFault({ provider: 'websites', kind: 'latency', latencyMs: 150, rate: 1 })
+    const id = await world.start({ websites: listOf('stopped', 40) })
+    await vi.waitFor(async () => expect((await countsOf(id)).done).toBeGreaterThan(0), patience)
+    await environment.client.workflow.getHandle(workflowIdOf(id)).cancel()
+    await expect(world.ended(id)).rejects.toThrow()
+    await sandbox.control('DELETE', '/_sandbox/faults')
+    expect(await world.campaign(id)).toMatchObject({ status: 'cancelled' })
+    expect((await eventsOf(id)).at(-1)).toBe('campaign.cancelled')
+  })
+
+  test('a refusal of the provider parks the campaign with its problem until it is mended and resumed', async () => {
+    await using _ = await world.work()
+    await sandbox.addFault({ provider: 'serpapi', operation: 'search', kind: 'status', status: 401, rate: 1, count: 1 })
+    const id = await world.start({
+      searches: [{ engine: 'google', query: 'plumber', location: 'Austin, Texas', limit: 10 }],
+    })
+    await vi.waitFor(async () => expect((await world.campaign(id)).status).toBe('waiting'), patience)
+    expect(await world.campaign(id)).toMatchObject({ waitingFor: 'repair', problem: 'serpapi:invalid_key' })
+    await world.stories.update(workflowIdOf(id), resumeCampaign, 'mended')
+    await world.ended(id)
+    expect(await world.campaign(id)).toMatchObject({ status: 'completed', problem: null })
+    expect((await countsOf(id)).searchesPaid).toBe(1)
+  })
+
+  test('an answer lost on its way is asked for again and paid once', async () => {
+    await using _ = await world.work()
+    await sandbox.addFault({ provider: 'serpapi', operation: 'search', kind: 'accept-then-drop', rate: 1, count: 1 })
+    const search = { engine: 'google', query: 'locksmith', location: 'Austin, Texas', limit: 10 } as const
+    const id = await world.start({ searches: [search] })
+    await world.ended(id)
+    const asked = (await sandbox.requests({ provider: 'serpapi' })).filter(({ path }) => path.includes('locksmith'))
+    expect(asked.map(({ billed }) => billed)).toEqual([true, false])
+    expect((await countsOf(id)).searchesPaid).toBe(1)
+  })
+
+  test('three hundred sites leave a short history', async () => {
+    await using _ = await world.work()
+    const id = await world.start({ websites: listOf('many', 300) })
+    await world.ended(id)
+    const { events } = await environment.client.workflow.getHandle(workflowIdOf(id)).fetchHistory()
+    expect(events?.length).toBeLessThan(120)
+    expect(await readsOf('many')).toHaveLength(300)
+  })
+
+  const listOf = (name: string, count: number) =>
+    Array.from({ length: count }, (_, index) => ({ website: `http://${name}-${index}.test/`, name: null }))
+  const readsOf = async (name: string) =>
+    (await sandbox.requests({ provider: 'websites', limit: '10000' }))
+      .map(({ host }) => host)
+      .filter((host) => host?.startsWith(`${name}-`))
+  const inFlight = async (id: string) =>
+    (
+      await database.as(
+        organisationId,
+        (tx) => tx`select 1 from site_visits where campaign_id = ${id} and status = 'reading'`,
+      )
+    ).length
+})
+
+const patience = { timeout: 15_000, interval: 50 }

@@ -1,0 +1,108 @@
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
+import { type BusinessSearch, ProviderError } from '../activities/ports.ts'
+import { type Config, loadConfig, providerTable } from '../config.ts'
+import { connectDatabase, connectSystem } from '../db/client.ts'
+import { assertSchemaIsCurrent } from '../db/schema.ts'
+import { createLogger, type Logger } from '../log.ts'
+import { createSerpapi } from '../providers/serpapi/client.ts'
+import { createSiteReader } from '../providers/websites/client.ts'
+import { connectionSettings, connectTemporal } from '../temporal-config/connection.ts'
+import { createStories } from '../temporal-config/stories.ts'
+import { createWorkers } from './workers.ts'
+
+/** The composition root: settings become providers, providers activities, activities workers. */
+async function main(): Promise<void> {
+  const config = loadConfig()
+  const log = createLogger({ name: 'worker', level: config.logLevel })
+  if (!config.database) throw new Error('Set DATABASE_URL, DATABASE_SYSTEM_URL and DATABASE_OWNER_URL')
+  installRuntime(config, log)
+
+  const system = connectSystem(config.database.systemUrl, { name: 'worker', poolSize: 3 })
+  await assertSchemaIsCurrent(system)
+  const { connectionOptions, namespace } = connectionSettings(config.temporal)
+  const connection = await NativeConnection.connect(connectionOptions)
+  const database = connectDatabase(config.database.appUrl, { name: 'worker', poolSize: 20 })
+  const client = connectTemporal(config.temporal)
+  const sites = createSiteReader(siteSettings(config))
+
+  const workers = await createWorkers(
+    {
+      database,
+      system,
+      stories: createStories(client),
+      search: businessSearch(config),
+      sites,
+      clock: () => new Date(),
+      siteConcurrency: config.sites.concurrency,
+      logUnexpected: (error) => log.error({ err: error }, 'an activity failed unexpectedly'),
+    },
+    {
+      connection,
+      namespace: namespace ?? config.temporal.namespace,
+      workflows: { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) },
+      maxCachedWorkflows: config.worker.maxCachedWorkflows,
+      shutdownGraceMs: config.worker.shutdownGraceSeconds * 1000,
+    },
+  )
+
+  const stop = new AbortController()
+  for (const signal of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.once(signal, () => stop.abort())
+  const running = Promise.all(workers.map((worker) => worker.run()))
+  process.send?.({ kind: 'ready' })
+  log.info('polling')
+  await Promise.race([running, once(stop.signal, 'abort')])
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
+  await running
+  // Workers first: what they still record needs the connections.
+  await Promise.all([database.close(), system.end({ timeout: 5 }), client.connection.close()])
+  await connection.close()
+  log.info('stopped')
+}
+
+/** Temporal's native core: its log becomes ours, its metrics are served for Prometheus under the names of Temporal's dashboards. */
+function installRuntime({ worker }: Config, log: Logger): void {
+  const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const
+  Runtime.install({
+    logger: new DefaultLogger('INFO', ({ level, message, meta }) => log[levels[level]](meta ?? {}, message)),
+    telemetryOptions: {
+      logging: { forward: {}, filter: 'WARN' },
+      metrics: {
+        prometheus: {
+          bindAddress: `127.0.0.1:${worker.metricsPort}`,
+          countersTotalSuffix: true,
+          unitSuffix: true,
+          useSecondsForDurations: true,
+        },
+      },
+    },
+    shutdownSignals: [], // main() stops the workers in order
+  })
+}
+
+/** Without a key a search is refused, and its campaign waits until there is one. */
+function businessSearch(config: Config): BusinessSearch {
+  const { apiKey, baseUrl } = config.serpapi
+  const [mode] = providerTable(config)
+    .filter(({ provider }) => provider === 'serpapi')
+    .map((row) => row.mode)
+  if (mode !== 'off') return createSerpapi({ apiKey: apiKey ?? 'sandbox', baseUrl })
+  return {
+    searchPage: () => Promise.reject(new ProviderError('serpapi', 'rejected', 'no_key')),
+  }
+}
+
+function siteSettings({ sites }: Config): Parameters<typeof createSiteReader>[0] {
+  const { allowAddresses, baseUrl, tlsBaseUrl } = sites
+  const testHosts = baseUrl && { testHosts: { http: baseUrl, ...(tlsBaseUrl && { https: tlsBaseUrl }) } }
+  return { allowAddresses, ...testHosts }
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`The worker cannot run: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
+  },
+)

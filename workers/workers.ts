@@ -1,0 +1,66 @@
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker'
+import type { Sql } from 'postgres'
+import { createCampaignActivities } from '../activities/campaigns.ts'
+import type { Clock } from '../activities/clock.ts'
+import { createFailureInterceptor } from '../activities/failures.ts'
+import { createOutboxActivities } from '../activities/outbox.ts'
+import type { BusinessSearch, SiteReader } from '../activities/ports.ts'
+import { createSearchActivities } from '../activities/searches.ts'
+import { createSiteActivities } from '../activities/sites.ts'
+import type { Database } from '../db/client.ts'
+import type { Delivery } from '../db/outbox.ts'
+import { sitesQueue, storiesQueue } from '../temporal-config/task-queues.ts'
+
+/** The outside world, as activities see it. */
+export interface World {
+  database: Database
+  system: Sql
+  stories: Delivery
+  search: BusinessSearch
+  sites: SiteReader
+  clock: Clock
+  /** How many sites one batch reads at a time. */
+  siteConcurrency: number
+  logUnexpected: (error: unknown) => void
+}
+
+export interface WorkerSettings {
+  connection: NativeConnection
+  namespace: string
+  workflows: Required<Pick<WorkerOptions, 'workflowsPath'>> | Required<Pick<WorkerOptions, 'workflowBundle'>>
+  maxCachedWorkflows: number
+  shutdownGraceMs: number
+}
+
+/** Each batch reads many sites and holds their pages: a few batches fill two cores. */
+const concurrentBatches = 8
+
+/** One worker a task queue, in one process. */
+export async function createWorkers(world: World, settings: WorkerSettings): Promise<Worker[]> {
+  const { connection, namespace, workflows, maxCachedWorkflows } = settings
+  const shared = {
+    connection,
+    namespace,
+    // Long enough for what is being read to be read; what is not is given back and read by the next worker.
+    shutdownGraceTime: settings.shutdownGraceMs,
+    interceptors: { activity: [() => ({ inbound: createFailureInterceptor(world.logUnexpected) })] },
+  } satisfies Partial<WorkerOptions>
+  return Promise.all([
+    Worker.create({
+      ...shared,
+      ...workflows,
+      taskQueue: storiesQueue,
+      maxCachedWorkflows,
+      activities: { ...createCampaignActivities(world), ...createOutboxActivities(world) },
+    }),
+    Worker.create({
+      ...shared,
+      taskQueue: sitesQueue,
+      maxConcurrentActivityTaskExecutions: concurrentBatches,
+      activities: {
+        ...createSearchActivities(world),
+        ...createSiteActivities({ ...world, concurrency: world.siteConcurrency }),
+      },
+    }),
+  ])
+}

@@ -1,0 +1,2 @@
+export { outboxSweep } from './outbox-sweep.ts'
+export { prospectCampaign } from './prospect-campaign.ts'

@@ -1,0 +1,13 @@
+import { proxyActivities } from '@temporalio/workflow'
+import type { OutboxActivities } from '../activities/outbox.ts'
+
+// One attempt: the schedule comes round again sooner than a retry would be worth its events.
+const { sweepOutbox } = proxyActivities<OutboxActivities>({
+  startToCloseTimeout: '30 seconds',
+  retry: { maximumAttempts: 1 },
+})
+
+/** Starts the stories whose start could not be told to Temporal at once. */
+export async function outboxSweep(): Promise<{ delivered: number; failed: number }> {
+  return sweepOutbox()
+}

@@ -1,0 +1,23 @@
+import type { ActivityOptions } from '@temporalio/workflow'
+import { sitesQueue } from '../../temporal-config/task-queues.ts'
+
+/**
+ * A short transaction on our own database. It is retried for as long as it takes: the database coming back is certain, and a story
+ * that gave up on writing its state would be lost.
+ */
+export const databaseStep = {
+  startToCloseTimeout: '30 seconds',
+  retry: { initialInterval: '200 milliseconds', maximumInterval: '10 seconds' },
+} satisfies ActivityOptions
+
+/**
+ * Pages bought from a provider, or sites read, many in one activity: minutes in all, seconds between heartbeats, so that a killed
+ * worker is noticed within 15 s and the next attempt goes on from the rows in Postgres. A provider's refusal is not retried
+ * (activities/failures.ts decides), everything else is, up to once a minute.
+ */
+export const outsideBatch = {
+  taskQueue: sitesQueue,
+  startToCloseTimeout: '15 minutes',
+  heartbeatTimeout: '15 seconds',
+  retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
+} satisfies ActivityOptions

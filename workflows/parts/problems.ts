@@ -1,0 +1,7 @@
+import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow'
+
+/** The code of what went wrong, for people and for `problem` columns: failures carry codes as their messages, never a provider's text. */
+export function problemCode(error: unknown): string {
+  const cause = error instanceof ActivityFailure ? error.cause : error
+  return cause instanceof ApplicationFailure ? cause.message : 'unexpected'
+}

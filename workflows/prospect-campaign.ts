@@ -1,0 +1,169 @@
+import {
+  ApplicationFailure,
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  isCancellation,
+  proxyActivities,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow'
+import type { CampaignActivities } from '../activities/campaigns.ts'
+import type { BatchResult, SearchActivities } from '../activities/searches.ts'
+import type { SiteActivities } from '../activities/sites.ts'
+import {
+  allowedFrom,
+  type CampaignEvent,
+  type CampaignResult,
+  type CampaignStage,
+  type CampaignState,
+  campaignStages,
+  campaignState,
+  cancelCampaign,
+  type ProspectCampaignInput,
+  pauseCampaign,
+  resumeCampaign,
+  wrongState,
+} from './contracts/prospect-campaign.ts'
+import { databaseStep, outsideBatch } from './parts/activity-options.ts'
+import { showCounts, showStatus } from './parts/campaign-view.ts'
+import { inLanes } from './parts/lanes.ts'
+import { problemCode } from './parts/problems.ts'
+
+const { openCampaign, recordCampaign, countCampaign } = proxyActivities<CampaignActivities>(databaseStep)
+const { importWebsites, searchBusinesses } = proxyActivities<SearchActivities>(outsideBatch)
+const { readSites } = proxyActivities<SiteActivities>(outsideBatch)
+
+/** Few, since a provider's hourly limit is shared by all campaigns. */
+const searchLanes = 3
+const readingLanes = 4
+const sitesPerBatch = 50
+/** A run ends long before Temporal's limits. What is done lies in Postgres, so the next run takes over nothing but the state. */
+const eventsPerRun = 2_000
+
+/** Finds businesses by searches and by the user's own list, reads their websites and scores them. */
+export async function prospectCampaign(input: ProspectCampaignInput): Promise<CampaignResult> {
+  const campaign = { organisationId: input.organisationId, campaignId: input.campaignId }
+  const state: CampaignState = input.carried ?? {
+    status: 'queued',
+    stage: null,
+    waitingFor: null,
+    problem: null,
+    revision: 0,
+  }
+  let lastRecord: Promise<unknown> = Promise.resolve()
+
+  setHandler(campaignState, () => state, { description: 'Status, stage, and what it waits for' })
+  setHandler(pauseCampaign, () => change('campaign.paused', { status: 'paused', waitingFor: null }), {
+    validator: () => mustBe(allowedFrom.pause),
+    description: 'Begin nothing new. What is being read is finished.',
+  })
+  setHandler(resumeCampaign, () => change('campaign.resumed', { status: 'running', waitingFor: null, problem: null }), {
+    validator: () => mustBe(allowedFrom.resume),
+    description: 'Go on after a pause, or once the problem is mended that the campaign waits for.',
+  })
+  setHandler(cancelCampaign, () => change('campaign.cancelled', { status: 'cancelled', waitingFor: null }), {
+    validator: () => mustBe(allowedFrom.cancel),
+    description: 'End the campaign. What it has found stays.',
+  })
+
+  try {
+    const plan = await openCampaign(campaign)
+    if (state.status === 'queued') await change('campaign.started', { status: 'running' })
+    await during('search', async () => {
+      await untilFinished(() => importWebsites({ ...campaign, now: Date.now() }))
+      await inLanes(searchLanes, plan.searches, (index) =>
+        untilFinished(() =>
+          searchBusinesses.executeWithOptions({ ...outsideBatch, summary: `search ${index + 1} of ${plan.searches}` }, [
+            { ...campaign, index, now: Date.now() },
+          ]),
+        ),
+      )
+    })
+    await during('analyse', readAllSites)
+    if ((await mayGoOn()) && !runIsLong()) await change('campaign.completed', { status: 'completed' })
+  } catch (error) {
+    if (isCancellation(error)) await change('campaign.cancelled', { status: 'cancelled', waitingFor: null })
+    else await change('campaign.failed', { status: 'failed', waitingFor: null, problem: problemCode(error) })
+    throw error
+  }
+  await condition(allHandlersFinished)
+  if (state.status === 'running') return continueAsNew<typeof prospectCampaign>({ ...campaign, carried: state })
+  return { status: state.status }
+
+  /** A stage is entered once and left when its work is finished, the campaign is cancelled, or the run has become long. */
+  async function during(stage: CampaignStage, work: () => Promise<void>): Promise<void> {
+    if (!(await mayGoOn()) || runIsLong()) return
+    if (state.stage !== null && campaignStages.indexOf(stage) < campaignStages.indexOf(state.stage)) return
+    if (state.stage !== stage) await change('campaign.stage_changed', { stage })
+    await work()
+  }
+
+  async function readAllSites(): Promise<void> {
+    for (let openBefore: number | undefined; ; ) {
+      const counts = await countCampaign(campaign)
+      const open = counts.prospects - counts.done
+      if (open === 0 || !(await mayGoOn()) || runIsLong()) return
+      // Nothing moved although lanes were free: an earlier run's claims, after a reset. They are given up after a while.
+      if (open === openBefore) await sleep('1 minute', { summary: 'sites claimed by an earlier run' })
+      openBefore = open
+      await inLanes(readingLanes, Math.ceil(open / sitesPerBatch), (index) =>
+        untilFinished(() =>
+          readSites.executeWithOptions({ ...outsideBatch, summary: `sites, batch ${index + 1}` }, [
+            { ...campaign, limit: sitesPerBatch, now: Date.now() },
+          ]),
+        ),
+      )
+    }
+  }
+
+  /** Repeats a batch that pause cut short, and parks the campaign when something has to be mended first. */
+  async function untilFinished(batch: () => Promise<BatchResult>): Promise<void> {
+    while ((await mayGoOn()) && !runIsLong()) {
+      try {
+        const { finished, counts } = await batch()
+        showCounts(state, counts)
+        if (finished) return
+      } catch (error) {
+        if (isCancellation(error)) throw error
+        if (state.status !== 'running') continue
+        await change('campaign.waiting', { status: 'waiting', waitingFor: 'repair', problem: problemCode(error) })
+      }
+    }
+  }
+
+  /** Waits while paused or parked; false when the campaign is over. */
+  async function mayGoOn(): Promise<boolean> {
+    await condition(() => state.status !== 'paused' && state.status !== 'waiting')
+    return state.status === 'running'
+  }
+
+  /** Changes the state at once and the row in the order of the changes, also while the workflow is being cancelled. */
+  async function change(event: CampaignEvent, next: Partial<CampaignState>): Promise<CampaignState> {
+    Object.assign(state, next, { revision: state.revision + 1 })
+    const changed = { ...state }
+    showStatus(changed)
+    const record = () =>
+      CancellationScope.nonCancellable(() => recordCampaign({ ...campaign, state: changed, event, now: Date.now() }))
+    const recorded = lastRecord.then(record)
+    lastRecord = recorded
+    showCounts(state, await recorded)
+    return changed
+  }
+
+  function mustBe(allowed: readonly CampaignState['status'][]): void {
+    if (allowed.includes(state.status)) return
+    throw ApplicationFailure.create({
+      type: wrongState,
+      message: `the campaign is ${state.status}`,
+      nonRetryable: true,
+    })
+  }
+
+  function runIsLong(): boolean {
+    const { continueAsNewSuggested, historyLength } = workflowInfo()
+    return continueAsNewSuggested || historyLength > eventsPerRun
+  }
+}

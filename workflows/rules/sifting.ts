@@ -1,0 +1,48 @@
+import { type BusinessKey, businessKey, isDirectory, isExcluded, parseWebsite } from './websites.ts'
+
+/** A business as a search or the user's own list shows it. */
+export interface ShownBusiness {
+  name: string | null
+  website: string | null
+  placeId: string | null
+  phone: string | null
+  address: string | null
+}
+
+export interface SiftedBusiness extends Omit<ShownBusiness, 'placeId'> {
+  /** Its place on the page, from 0. */
+  position: number
+  key: BusinessKey
+}
+
+export interface Dropped {
+  droppedDirectories: number
+  droppedExclusions: number
+  /** Neither a website nor a place: nothing to tell it by. */
+  droppedUnusable: number
+}
+
+/** Separates the businesses of a page from what is none, not wanted, or cannot be told apart from others. */
+export function sift(
+  businesses: readonly ShownBusiness[],
+  exclusions: readonly string[],
+): { kept: SiftedBusiness[]; dropped: Dropped } {
+  const dropped = { droppedDirectories: 0, droppedExclusions: 0, droppedUnusable: 0 }
+  const kept: SiftedBusiness[] = []
+  for (const [position, { placeId, ...business }] of businesses.entries()) {
+    const site = ownSite(business.website)
+    const website = site === 'directory' ? null : site
+    const key = businessKey({ website, placeId })
+    if (key === null) dropped[site === 'directory' ? 'droppedDirectories' : 'droppedUnusable'] += 1
+    else if (website !== null && isExcluded(website, exclusions)) dropped.droppedExclusions += 1
+    else kept.push({ ...business, position, key, website })
+  }
+  return { kept, dropped }
+}
+
+/** The business's own website: a page on a directory is not one, and what cannot be read as an address is none. */
+function ownSite(shown: string | null): string | 'directory' | null {
+  const parsed = shown === null ? null : parseWebsite(shown)
+  if (parsed === null || 'problem' in parsed) return null
+  return isDirectory(parsed.host) ? 'directory' : parsed.website
+}
