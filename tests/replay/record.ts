@@ -1,0 +1,91 @@
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Client, Connection } from '@temporalio/client'
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
+import { NativeConnection } from '@temporalio/worker'
+import { expect, test, vi } from 'vitest'
+import { applyTemporalConfig } from '../../temporal-config/apply.ts'
+import { storiesQueue } from '../../temporal-config/task-queues.ts'
+import {
+  cancelCampaign,
+  pauseCampaign,
+  resumeCampaign,
+  campaignId as workflowIdOf,
+} from '../../workflows/contracts/prospect-campaign.ts'
+import { campaignWorld } from '../support/campaign-world.ts'
+import { testOrganisation } from '../support/organisation.ts'
+import { startTestSandbox } from '../support/sandbox.ts'
+import { temporalServer } from '../support/temporal.ts'
+
+// Run by `npm run record-histories`, not by `npm test`. Each recording is one way through a story that later code must still go.
+
+const { address, namespace } = await temporalServer()
+const client = new Client({ connection: await Connection.connect({ address }), namespace })
+const connection = await NativeConnection.connect({ address })
+await applyTemporalConfig(client)
+const organisation = await testOrganisation()
+const sandbox = await startTestSandbox()
+const world = campaignWorld(organisation, sandbox, { client, connection })
+const patience = { timeout: 20_000, interval: 50 }
+
+/** Saves the history of a closed workflow, without the names of the machine and processes that took part. */
+async function save(workflowId: string, name: string): Promise<void> {
+  const history = await client.workflow.getHandle(workflowId).fetchHistory()
+  const anonymous = (key: string, value: unknown) => {
+    if (key === 'stackTrace') return ''
+    return typeof value === 'string' ? value.replace(/^\d+@[\w.-]+$/, 'recorded') : value
+  }
+  const text = JSON.stringify(JSON.parse(historyToJSON(history)), anonymous, 1)
+  writeFileSync(fileURLToPath(new URL(`histories/${name}.json`, import.meta.url)), `${text}\n`)
+}
+
+const sites = (name: string, count: number) =>
+  Array.from({ length: count }, (_, index) => ({ website: `http://${name}-${index}.test/`, name: null }))
+
+test('a campaign over searches and a list, to its end', async () => {
+  await using _ = await world.work()
+  const id = await world.start({
+    searches: [
+      { engine: 'google', query: 'dentist', location: 'Austin, Texas', limit: 30 },
+      { engine: 'google_maps', query: 'dentist', location: 'Austin, Texas', limit: 40 },
+      { engine: 'google', query: 'bakery', location: 'Austin, Texas', limit: 30 },
+      { engine: 'google_maps', query: 'bakery', location: 'Austin, Texas', limit: 40 },
+    ],
+    websites: sites('listed', 120),
+  })
+  await world.ended(id)
+  await save(workflowIdOf(id), 'campaign-completed')
+})
+
+test('a campaign that is paused, resumed and cancelled', async () => {
+  await using _ = await world.work()
+  await sandbox.addFault({ provider: 'websites', kind: 'latency', latencyMs: 200, rate: 1 })
+  const id = await world.start({ websites: sites('steered', 60) })
+  const status = async () => (await world.campaign(id)).status
+  await vi.waitFor(async () => expect((await world.campaign(id)).stage).toBe('analyse'), patience)
+  await world.stories.update(workflowIdOf(id), pauseCampaign, 'pause')
+  await world.stories.update(workflowIdOf(id), resumeCampaign, 'resume')
+  await vi.waitFor(async () => expect(await status()).toBe('running'), patience)
+  await world.stories.update(workflowIdOf(id), cancelCampaign, 'cancel')
+  await world.ended(id)
+  await sandbox.control('DELETE', '/_sandbox/faults')
+  await save(workflowIdOf(id), 'campaign-paused-resumed-cancelled')
+})
+
+test('a campaign that waits for a mended key', async () => {
+  await using _ = await world.work()
+  await sandbox.addFault({ provider: 'serpapi', operation: 'search', kind: 'status', status: 401, rate: 1, count: 1 })
+  const id = await world.start({
+    searches: [{ engine: 'google', query: 'plumber', location: 'Austin, Texas', limit: 10 }],
+  })
+  await vi.waitFor(async () => expect((await world.campaign(id)).status).toBe('waiting'), patience)
+  await world.stories.update(workflowIdOf(id), resumeCampaign, 'mended')
+  await world.ended(id)
+  await save(workflowIdOf(id), 'campaign-repaired')
+})
+
+test('a sweep of the outbox', async () => {
+  await using _ = await world.work()
+  await client.workflow.execute('outboxSweep', { workflowId: 'recorded-sweep', taskQueue: storiesQueue })
+  await save('recorded-sweep', 'outbox-sweep')
+})
