@@ -2,7 +2,7 @@ import type { Tx } from '../db/client.ts'
 import { appendStoryEvents, latestStoryEvents, lockStory } from '../db/story-events.ts'
 
 /** How far a stage is, as readers of the event stream get it. */
-export interface Progress {
+interface Progress {
   stage: string
   done: number
   total: number

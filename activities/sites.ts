@@ -23,7 +23,7 @@ import type { BatchResult } from './searches.ts'
 export type SiteActivities = ReturnType<typeof createSiteActivities>
 
 /** Counting all visits is cheap, not free: a batch reports at most this often, and at its end. */
-const reportEveryMs = 1_000
+const reportEveryMs = 500
 
 export function createSiteActivities({
   database,

@@ -21,9 +21,7 @@ export async function appendStoryEvents(
 ): Promise<void> {
   if (events.length === 0) return
   await lockStory(tx, storyId)
-  const [last] = await tx<{ seq: number }[]>`
-    select coalesce(max(seq), 0)::int as seq from story_events where story_id = ${storyId}`
-  let seq = last?.seq ?? 0
+  let seq = await lastStoryEvent(tx, storyId)
   for (const { type, data, at } of events) {
     seq += 1
     await tx`insert into story_events (story_id, seq, type, data, at) values (${storyId}, ${seq}, ${type}, ${tx.json(data)}, ${at})`
@@ -41,6 +39,13 @@ export function storyEventsAfter(tx: Tx, storyId: string, seq: number, limit: nu
   return tx<StoryEvent[]>`
     select seq, type, data, at from story_events
     where story_id = ${storyId} and seq > ${seq} order by seq limit ${limit}`
+}
+
+/** The number of the story's newest event; 0 if there is none. */
+export async function lastStoryEvent(tx: Tx, storyId: string): Promise<number> {
+  const [last] = await tx<{ seq: number }[]>`
+    select coalesce(max(seq), 0)::int as seq from story_events where story_id = ${storyId}`
+  return last?.seq ?? 0
 }
 
 /** The newest events of one type, newest first. */

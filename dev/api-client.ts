@@ -3,7 +3,7 @@ import { z } from 'zod'
 
 const Problem = z.object({ code: z.string(), detail: z.string().optional() })
 
-export interface StreamedEvent {
+interface StreamedEvent {
   type: string
   data: unknown
 }
@@ -17,6 +17,12 @@ export interface ApiClient {
   events(path: string): AsyncGenerator<StreamedEvent>
 }
 
+interface Asked {
+  method?: 'POST'
+  body?: string
+  headers?: Record<string, string>
+}
+
 export function createApiClient(baseUrl: string, apiKey: string, signal: AbortSignal): ApiClient {
   return {
     get: async (path) => (await request(path)).json(),
@@ -28,13 +34,13 @@ export function createApiClient(baseUrl: string, apiKey: string, signal: AbortSi
     events,
   }
 
-  async function request(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = { ...init.headers, authorization: `Bearer ${apiKey}` }
-    const response = await fetch(`${baseUrl}${path}`, { ...init, headers, signal })
+  async function request(path: string, asked: Asked = {}): Promise<Response> {
+    const headers = { ...asked.headers, authorization: `Bearer ${apiKey}` }
+    const response = await fetch(`${baseUrl}${path}`, { ...asked, headers, signal })
     if (response.ok) return response
     const problem = Problem.safeParse(await response.json().catch(() => null))
     const said = problem.success ? `${problem.data.code}, ${problem.data.detail ?? 'no detail'}` : 'no problem document'
-    throw new Error(`${init.method ?? 'GET'} ${path} answered ${response.status}: ${said}`)
+    throw new Error(`${asked.method ?? 'GET'} ${path} answered ${response.status}: ${said}`)
   }
 
   async function* events(path: string): AsyncGenerator<StreamedEvent> {

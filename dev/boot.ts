@@ -103,6 +103,11 @@ function settingsForChildren(
     DATABASE_OWNER_URL: database.ownerUrl,
     SITES_BASE_URL: sites.baseUrl ?? `http://127.0.0.1:${sandbox.sitesPort}`,
     SITES_TLS_BASE_URL: sites.tlsBaseUrl ?? `https://127.0.0.1:${sandbox.sitesTlsPort}`,
+    SITE_ALLOW_ADDRESSES: [
+      ...sites.allowAddresses,
+      `127.0.0.1:${sandbox.sitesPort}`,
+      `127.0.0.1:${sandbox.sitesTlsPort}`,
+    ].join(','),
     ...(isOff ? { SERPAPI_BASE_URL: `http://127.0.0.1:${sandbox.providersPort}/serpapi` } : {}),
     ...(sitesDir === undefined ? {} : { SANDBOX_SITES_DIR: sitesDir }),
   }

@@ -46,9 +46,13 @@ export function prepare() {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   if (status === 0) return
-  const reason =
-    error?.message ?? stderr.split('\n').find((line) => /^npm (error|ERR!)/.test(line)) ?? `exit code ${status}`
+  const reason = error?.message ?? stderr.split('\n').find(saysWhy) ?? `exit code ${status}`
   fail(`Installing dependencies failed (${reason.trim()}): run npm ci to see all of it, then try again`)
+}
+
+/** npm's first lines of an error are codes. */
+function saysWhy(line) {
+  return /^npm (error|ERR!) (?!code|errno|syscall|path)\S/.test(line)
 }
 
 /** The Node that came by npm for this platform, else the machine's if it is new enough. */

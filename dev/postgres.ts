@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import postgres from 'postgres'
 import { z } from 'zod'
 import { launch, type ProcessPlan } from './launch.ts'
@@ -62,7 +63,7 @@ export async function planPostgres({ dataDir, port, settings = {} }: PostgresOpt
   })
   const data = join(folder, 'data')
   const passwords = readOrMakePasswords(folder)
-  if (!existsSync(data)) initialise(folder, binaries, account, passwords)
+  if (!existsSync(data)) await initialise(folder, binaries, account, passwords)
   assertVersion(data)
   const logins = loginsAt(port, passwords)
   const serverSettings = { ...ourSettings, port: String(port), ...settings }
@@ -82,6 +83,8 @@ export async function planPostgres({ dataDir, port, settings = {} }: PostgresOpt
     },
   }
 }
+
+const run = promisify(execFile)
 
 const startAttempts = 5
 const stopGraceMs = 20_000
@@ -119,25 +122,23 @@ function newPassword(): string {
 }
 
 /** Makes the cluster, the owner and the database beside their place and moves them there whole: a half-made one is never used. */
-function initialise(
+async function initialise(
   folder: string,
   { initdb, postgres: server }: PostgresBinaries,
   account: Account | undefined,
   passwords: Passwords,
-): void {
+): Promise<void> {
   const unfinished = join(folder, 'data.unfinished')
   rmSync(unfinished, { recursive: true, force: true })
   mkdirSync(unfinished, { mode: 0o700 })
   if (account) chownSync(unfinished, account.uid, account.gid)
-  const options = { env: plainEnvironment, cwd: folder, stdio: 'pipe', ...account } as const
+  const options = { env: plainEnvironment, cwd: folder, ...account }
   const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
-  execFileSync(
-    initdb,
-    ['-D', unfinished, '--username=postgres', '--auth=reject', '--no-instructions', ...locale],
-    options,
-  )
+  await run(initdb, ['-D', unfinished, '--username=postgres', '--auth=reject', '--no-instructions', ...locale], options)
   const single = ['--single', '-D', unfinished, '-c', 'exit_on_error=on', '-c', 'log_statement=none', 'postgres']
-  execFileSync(server, single, { ...options, input: firstStatements(passwords.owner) })
+  const setup = run(server, single, options)
+  setup.child.stdin?.end(firstStatements(passwords.owner))
+  await setup
   const rules = join(unfinished, 'pg_hba.conf')
   writeFileSync(rules, accessRules)
   chmodSync(rules, 0o600)
@@ -167,19 +168,17 @@ function loginsAt(port: number, { owner, app, system }: Passwords): PostgresLogi
   return { ownerUrl: url('owner', owner), appUrl: url('app', app), systemUrl: url('system', system) }
 }
 
-/** Stops a server that outlived whoever started it. */
+/** Stops a server that outlived whoever started it. Leaves alone what has got its number since it died. */
 async function stopPostmaster(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid')
   if (!existsSync(file)) return
   const pid = Number(readFileSync(file, 'utf8').split('\n')[0])
   const identity = identify(pid)
-  if (identity === undefined) return
-  if (commandLine(pid).includes(`postgres -D ${data} `)) {
+  if (identity !== undefined && commandLine(pid).includes(`postgres -D ${data} `)) {
     await stopProcess(identity, 'SIGINT', stopGraceMs)
-  } else {
-    // The number belongs to another process by now, for which the server would refuse to start.
-    rmSync(file)
   }
+  // Without this the next one refuses to start because of any process with the number, even a dead one that nobody collected.
+  rmSync(file, { force: true })
 }
 
 async function accepts(url: string): Promise<boolean> {

@@ -78,15 +78,15 @@ async function follow(
     name: campaign.name,
     ids: { campaignId: id },
     workflowId,
-    ...(await lookUp(workflowId)),
+    ...(await lookUp()),
     counts,
     result: { status, export: JSON.parse(prospects) },
   }
 
-  async function lookUp(id: string): Promise<{ runId: string; historyEvents: number }> {
+  async function lookUp(): Promise<{ runId: string; historyEvents: number }> {
     const client = connectTemporal(config.temporal)
     try {
-      const { runId, historyLength } = await client.workflow.getHandle(id).describe()
+      const { runId, historyLength } = await client.workflow.getHandle(workflowId).describe()
       return { runId, historyEvents: historyLength }
     } finally {
       await client.connection.close()

@@ -28,7 +28,7 @@ const deathWindowMs = 60_000
 
 /** Starts processes, restarts those that die, and stops them in order. */
 export function createSupervisor(options: SupervisorOptions): Supervisor {
-  const { dataDir, stopOrder, say, restartDelaysMs = [250, 500, 1000, 2000] } = options
+  const { dataDir, stopOrder, say, restartDelaysMs = [250, 1000, 3000, 8000] } = options
   const processes = new Map<string, Promise<RunningProcess>>()
   const gaveUp = Promise.withResolvers<string>()
   const stopping = new AbortController()

@@ -1,10 +1,10 @@
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common'
 
 /** What operators filter by. A SQL visibility store has room for ten keywords in all, and nothing here is encrypted: ids only. */
-export const organisationIdKey = defineSearchAttributeKey('OrganisationId', SearchAttributeType.KEYWORD)
+const organisationIdKey = defineSearchAttributeKey('OrganisationId', SearchAttributeType.KEYWORD)
 export const processKindKey = defineSearchAttributeKey('ProcessKind', SearchAttributeType.KEYWORD)
 export const businessStatusKey = defineSearchAttributeKey('BusinessStatus', SearchAttributeType.KEYWORD)
-export const subjectIdKey = defineSearchAttributeKey('SubjectId', SearchAttributeType.KEYWORD)
+const subjectIdKey = defineSearchAttributeKey('SubjectId', SearchAttributeType.KEYWORD)
 
 export const searchAttributeKeys = [organisationIdKey, processKindKey, businessStatusKey, subjectIdKey]
 

@@ -20,7 +20,7 @@ export interface Stories extends Delivery {
    * Asks a running story for a change and returns its answer. The same `updateId` asked again gets the first answer. Throws
    * StoryRefused, StoryNotRunning or StoryUnreachable.
    */
-  update<Result>(workflowId: string, update: UpdateDefinition<Result, []>, updateId: string): Promise<Result>
+  update<Result>(workflowId: string, update: UpdateDefinition<Result>, updateId: string): Promise<Result>
   /** Throws when Temporal does not answer. */
   ping(): Promise<void>
 }
@@ -73,7 +73,7 @@ export function createStories(client: Client): Stories {
 
   async function update<Result>(
     workflowId: string,
-    definition: UpdateDefinition<Result, []>,
+    definition: UpdateDefinition<Result>,
     updateId: string,
   ): Promise<Result> {
     const handle = client.workflow.getHandle(workflowId)

@@ -25,7 +25,7 @@ beforeEach(async () => {
   })
 })
 
-const by = (claim: string, attempt = 1): VisitClaim => ({ campaignId, claim, attempt })
+const by = (activity: string, attempt = 1): VisitClaim => ({ campaignId, claim: activity, attempt })
 
 function claim(claimant: VisitClaim, limit: number, at = now) {
   return database.as(organisationId, (tx) => claimVisits(tx, claimant, limit, at))

@@ -28,7 +28,7 @@ export function workflowBundle(): Promise<Required<Pick<WorkerOptions, 'workflow
   bundle ??= bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
     logger: new DefaultLogger('ERROR'),
-  }).then((workflowBundle) => ({ workflowBundle }))
+  }).then((bundled) => ({ workflowBundle: bundled }))
   return bundle
 }
 

@@ -30,19 +30,18 @@ export function sift(
   const dropped = { droppedDirectories: 0, droppedExclusions: 0, droppedUnusable: 0 }
   const kept: SiftedBusiness[] = []
   for (const [position, { placeId, ...business }] of businesses.entries()) {
-    const site = ownSite(business.website)
-    const website = site === 'directory' ? null : site
+    const { website, isListing } = ownSite(business.website)
     const key = businessKey({ website, placeId })
-    if (key === null) dropped[site === 'directory' ? 'droppedDirectories' : 'droppedUnusable'] += 1
+    if (key === null) dropped[isListing ? 'droppedDirectories' : 'droppedUnusable'] += 1
     else if (website !== null && isExcluded(website, exclusions)) dropped.droppedExclusions += 1
     else kept.push({ ...business, position, key, website })
   }
   return { kept, dropped }
 }
 
-/** The business's own website: a page on a directory is not one, and what cannot be read as an address is none. */
-function ownSite(shown: string | null): string | 'directory' | null {
+/** The business's own website: a page on a directory is a listing and none of its own, and what cannot be read as an address is none. */
+function ownSite(shown: string | null): { website: string | null; isListing: boolean } {
   const parsed = shown === null ? null : parseWebsite(shown)
-  if (parsed === null || 'problem' in parsed) return null
-  return isDirectory(parsed.host) ? 'directory' : parsed.website
+  if (parsed === null || 'problem' in parsed) return { website: null, isListing: false }
+  return isDirectory(parsed.host) ? { website: null, isListing: true } : { website: parsed.website, isListing: false }
 }

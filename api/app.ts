@@ -1,0 +1,101 @@
+import express, { type Express } from 'express'
+import helmet from 'helmet'
+import type { Sql } from 'postgres'
+import type { Database } from '../db/client.ts'
+import type { Logger } from '../log.ts'
+import type { Stories } from '../temporal-config/stories.ts'
+import { createAuthentication } from './authentication.ts'
+import { docsRoutes } from './docs.ts'
+import { createErrorHandler } from './error-handler.ts'
+import { createEventStreams } from './event-streams.ts'
+import { createHandover } from './handover.ts'
+import { healthRoutes } from './health.ts'
+import { mountEndpoints } from './mount.ts'
+import { openApiDocument } from './openapi.ts'
+import { Problem } from './problem.ts'
+import { createRateLimits } from './rate-limits.ts'
+import { createRequestLog } from './requests.ts'
+import { campaignControlRoutes } from './routes/campaign-controls.ts'
+import { campaignEventRoutes } from './routes/campaign-events.ts'
+import { campaignExportRoutes } from './routes/campaign-exports.ts'
+import { campaignRoutes } from './routes/campaigns.ts'
+import { prospectRoutes } from './routes/prospects.ts'
+
+export interface ApiWorld {
+  database: Database
+  system: Sql
+  stories: Stories
+  clock: () => Date
+  log: Logger
+}
+
+export interface ApiSettings {
+  /** Of one API key. */
+  requestsPerMinute: number
+  /** The setting without which no search can be made; null when all is there. */
+  missingForSearch: string | null
+  /** Whether each answer is held against its schema: cheap, and not for production. */
+  checksAnswers: boolean
+}
+
+export interface Api {
+  app: Express
+  /** Takes no more work on: not ready, streams end, connections close after their answer. Resolves when nothing is on its way to Temporal. */
+  drain(): Promise<void>
+}
+
+/** The HTTP API. Opens no port. */
+export function createApi({ database, system, stories, clock, log }: ApiWorld, settings: ApiSettings): Api {
+  const handover = createHandover({ system, delivery: stories, clock, log })
+  const streams = createEventStreams(database, log)
+  const limits = createRateLimits(settings.requestsPerMinute)
+  const endpoints = [
+    ...campaignRoutes({ handover, missingForSearch: settings.missingForSearch }),
+    ...campaignControlRoutes({ stories, handover }),
+    ...campaignEventRoutes({ streams }),
+    ...prospectRoutes(),
+    ...campaignExportRoutes(),
+  ]
+  let stopping = false
+
+  const app = express()
+  app.set('query parser', 'simple').set('etag', false)
+  app.use(createRequestLog(log))
+  app.use(helmet({ contentSecurityPolicy: { directives: contentSecurityPolicy, useDefaults: false } }))
+  app.use((_request, response, next) => {
+    if (stopping) response.set('connection', 'close')
+    next()
+  })
+  app.use(healthRoutes({ database, system, temporal: stories, isStopping: () => stopping }))
+  app.use(docsRoutes(openApiDocument(endpoints)))
+  app.use('/api/v1', (_request, response, next) => {
+    response.set('cache-control', 'no-store')
+    next()
+  })
+  const authenticate = createAuthentication({ system, clock, guesses: limits.guesses })
+  const platform = { database, checksAnswers: settings.checksAnswers }
+  app.use('/api/v1', mountEndpoints(endpoints, platform, { authenticate, count: limits.count, clock }))
+  app.use(() => {
+    throw new Problem('not_found', 'There is nothing at this address.')
+  })
+  app.use(createErrorHandler(log))
+
+  return {
+    app,
+    async drain() {
+      stopping = true
+      await Promise.all([streams.close(), handover.close()])
+    },
+  }
+}
+
+/** For the reference page, which alone shows anything. Swagger UI sets style attributes and shows its icons from data URLs. */
+const contentSecurityPolicy = {
+  defaultSrc: ["'self'"],
+  imgSrc: ["'self'", 'data:'],
+  styleSrc: ["'self'", "'unsafe-inline'"],
+  objectSrc: ["'none'"],
+  baseUri: ["'none'"],
+  formAction: ["'self'"],
+  frameAncestors: ["'none'"],
+}

@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi'
+import { type ProblemCode, ProblemDocument, problemMediaType, problems } from './problem.ts'
+import type { Endpoint } from './route.ts'
+
+const description = `Throughline runs the long stories of a business. Starting one answers 202 with \`links\`: \`events\` streams its progress.
+
+- **Keys**: send \`Authorization: Bearer tl_...\`. A key belongs to one organisation and sees nothing of others.
+- **Repeating a POST**: send an \`Idempotency-Key\` of your own making. The same key and body get the same answer, with the header
+  \`Idempotency-Replayed: true\`; another body gets 422, a request still in flight 409. Only successful answers are kept.
+- **Lists** come in pages: \`?limit=50\`, then \`?limit=50&cursor=\` with the \`nextCursor\` of the page before, until it is null.
+- **Errors** are problem documents (RFC 9457) with a \`code\`, a \`requestId\`, and for wrong input \`errors\` with JSON pointers.
+- **Limits**: \`RateLimit\` tells how many requests are left, 429 comes with \`Retry-After\`.
+- **Times** are ISO 8601 in UTC, ids are UUIDs.`
+
+const IdempotencyKey = z
+  .string()
+  .min(1)
+  .max(255)
+  .optional()
+  .meta({ description: 'Makes it safe to send this request again', example: '7c9e6679-7425-40de-944b-e07fc1f90ae7' })
+
+/** The OpenAPI 3.1 document of these endpoints. */
+export function openApiDocument(endpoints: readonly Endpoint[]) {
+  const paths: Record<string, Partial<Record<Endpoint['method'], ZodOpenApiOperationObject>>> = {}
+  for (const endpoint of endpoints) {
+    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: operation(endpoint) }
+  }
+  return createDocument({
+    openapi: '3.1.0',
+    info: { title: 'Throughline', version: '1', description },
+    servers: [{ url: '/api/v1' }],
+    security: [{ apiKey: [] }],
+    tags: [...new Set(endpoints.map(({ tag }) => tag))].map((name) => ({ name })),
+    components: {
+      securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'An API key, `tl_<id>_<secret>`' } },
+    },
+    paths,
+  })
+}
+
+function operation(endpoint: Endpoint): ZodOpenApiOperationObject {
+  const { method, params, query, body, success } = endpoint
+  return {
+    operationId: operationId(endpoint),
+    tags: [endpoint.tag],
+    summary: endpoint.summary,
+    description: [endpoint.description, `Needs the permission \`${endpoint.permission}\`.`]
+      .filter(Boolean)
+      .join('\n\n'),
+    requestParams: {
+      ...(params && { path: params }),
+      ...(query && { query }),
+      ...((method === 'post' || endpoint.headers) && {
+        header: endpoint.headers ?? z.object({ 'Idempotency-Key': IdempotencyKey }),
+      }),
+    },
+    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
+    responses: {
+      [success.status]: {
+        description: success.description,
+        headers: Object.fromEntries(
+          Object.entries(success.headers ?? {}).map(([name, text]) => [
+            name,
+            { description: text, schema: { type: 'string' } },
+          ]),
+        ),
+        content: { [success.mediaType]: { schema: success.schema } },
+      },
+      ...(success.alternative && { [success.alternative.status]: { description: success.alternative.description } }),
+      ...problemResponses(problemsOf(endpoint)),
+    },
+  }
+}
+
+/** What can go wrong follows from what the route takes; the rest it says itself. */
+function problemsOf({ method, params, query, body, problems: own = [] }: Endpoint): ProblemCode[] {
+  const isPost = method === 'post'
+  return [
+    ...(query || body || isPost ? (['invalid_input'] as const) : []),
+    'unauthenticated',
+    'forbidden',
+    ...(params ? (['not_found'] as const) : []),
+    ...(isPost ? (['idempotency_in_flight', 'too_large', 'idempotency_mismatch'] as const) : []),
+    'rate_limited',
+    'temporarily_unavailable',
+    ...own,
+  ]
+}
+
+function problemResponses(codes: readonly ProblemCode[]): ZodOpenApiResponsesObject {
+  const byStatus = Map.groupBy(new Set(codes), (code) => problems[code].status)
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      String(status),
+      {
+        description: group.map((code) => `\`${code}\`: ${problems[code].title}`).join('\n\n'),
+        content: { [problemMediaType]: { schema: ProblemDocument } },
+      },
+    ]),
+  )
+}
+
+/** 'post /campaigns/{id}/pause' → 'postCampaignsIdPause': stable, and unique since method and path are. */
+function operationId({ method, path }: Endpoint): string {
+  return method + path.replaceAll(/[^a-z]+([a-z])?/gi, (_, letter: string | undefined) => letter?.toUpperCase() ?? '')
+}

@@ -1,0 +1,169 @@
+import { z } from 'zod'
+
+interface ProblemKind {
+  status: number
+  title: string
+  /** What the caller can do about it. */
+  advice: string
+}
+
+/** Every way in which a request can fail. The codes are for programs and never change; the texts are for people. */
+export const problems = {
+  invalid_input: {
+    status: 400,
+    title: 'The request is not valid',
+    advice: 'Correct what `errors` points at. Pointers lead into the body, or begin with /query or /headers.',
+  },
+  unauthenticated: {
+    status: 401,
+    title: 'A valid API key is needed',
+    advice: 'Send the header `Authorization: Bearer tl_...` with a key that is neither expired nor revoked.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'This API key may not do that',
+    advice: 'Use a key with the permission that the detail names.',
+  },
+  not_found: {
+    status: 404,
+    title: 'There is no such thing',
+    advice: 'Check the address. What belongs to another organisation does not exist for you.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'This address does not know the method',
+    advice: 'Use one of the methods in the header `Allow`.',
+  },
+  wrong_state: {
+    status: 409,
+    title: 'Its state does not allow that',
+    advice: 'Read what it is doing now. Sending the same request again will not help until that changes.',
+  },
+  idempotency_in_flight: {
+    status: 409,
+    title: 'The first request with this Idempotency-Key is still running',
+    advice: 'Send it again in a moment. A request that died frees its key after a minute.',
+  },
+  too_large: { status: 413, title: 'The body is too large', advice: 'Send less: the detail says how much is taken.' },
+  idempotency_mismatch: {
+    status: 422,
+    title: 'This Idempotency-Key was used for another request',
+    advice: 'Use a new key for every new request, and the same one only to repeat a request unchanged.',
+  },
+  not_allowed_now: {
+    status: 422,
+    title: 'The settings do not allow that now',
+    advice: 'The detail says which setting is missing.',
+  },
+  limit_reached: {
+    status: 429,
+    title: 'A limit of the organisation is reached',
+    advice: 'End what you no longer need, such as open event streams, and try again.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    advice: 'Wait for as many seconds as the header `Retry-After` says. `RateLimit` tells how many requests are left.',
+  },
+  internal: {
+    status: 500,
+    title: 'Something went wrong on our side',
+    advice: 'Report the requestId. With an Idempotency-Key it is safe to send the same request again.',
+  },
+  temporarily_unavailable: {
+    status: 503,
+    title: 'This does not work at the moment',
+    advice: 'Send the same request, with the same Idempotency-Key, again after as many seconds as `Retry-After` says.',
+  },
+} as const satisfies Record<string, ProblemKind>
+
+export type ProblemCode = keyof typeof problems
+
+export interface InputError {
+  /** A JSON pointer (RFC 6901) into the body; '/query/limit' and '/headers/idempotency-key' for what is not in the body. */
+  pointer: string
+  detail: string
+}
+
+const mostErrors = 100
+
+/** A request that fails with a code of ours. `detail` is read by people and says what is wrong with this request. */
+export class Problem extends Error {
+  readonly code: ProblemCode
+  readonly errors: readonly InputError[]
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    more: { errors?: InputError[]; headers?: Record<string, string> } = {},
+  ) {
+    super(detail)
+    this.name = 'Problem'
+    this.code = code
+    this.errors = (more.errors ?? []).slice(0, mostErrors)
+    this.headers = more.headers ?? {}
+  }
+
+  get status(): number {
+    return problems[this.code].status
+  }
+}
+
+export function invalidInput(errors: InputError[]): Problem {
+  const more = errors.length > mostErrors ? `, the first ${mostErrors} are listed` : ''
+  const detail = errors.length === 1 ? (errors[0]?.detail ?? '') : `${errors.length} things are wrong${more}.`
+  return new Problem('invalid_input', detail, { errors })
+}
+
+/** What a lookup brought, or the answer 404. */
+export function found<T>(thing: T | null | undefined, what: string): T {
+  if (thing === null || thing === undefined) throw new Problem('not_found', `There is no such ${what}.`)
+  return thing
+}
+
+/** The errors of a failed parse, with pointers below `root`. */
+export function inputErrors(error: z.ZodError, root = ''): InputError[] {
+  return error.issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys') return [{ pointer: pointerTo(issue.path, root), detail: issue.message }]
+    return issue.keys.map((key) => ({
+      pointer: pointerTo([...issue.path, key], root),
+      detail: 'There is no such field.',
+    }))
+  })
+}
+
+export function pointerTo(path: readonly PropertyKey[], root = ''): string {
+  return [root, ...path.map((step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1'))].join('/')
+}
+
+export const problemMediaType = 'application/problem+json'
+
+/** RFC 9457, as every failed request is answered. */
+export const ProblemDocument = z
+  .strictObject({
+    type: z.string().meta({ description: 'The address of a page about the code', example: '/problems/not_found' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().meta({ example: 'not_found' }),
+    requestId: z.string().meta({ description: 'The same as in the header X-Request-Id and in our logs' }),
+    errors: z
+      .array(z.strictObject({ pointer: z.string().meta({ example: '/searches/0/limit' }), detail: z.string() }))
+      .optional()
+      .meta({ description: `For invalid_input, at most ${mostErrors}` }),
+  })
+  .meta({ id: 'Problem' })
+
+export function problemDocument(problem: Problem, requestId: string): z.infer<typeof ProblemDocument> {
+  const { code, status, errors } = problem
+  return {
+    type: `/problems/${code}`,
+    title: problems[code].title,
+    status,
+    detail: problem.message,
+    code,
+    requestId,
+    ...(errors.length > 0 && { errors: [...errors] }),
+  }
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod'
+import type { Campaign as CampaignRow } from '../../db/campaigns.ts'
+import { type CampaignCounts, campaignId } from '../../workflows/contracts/prospect-campaign.ts'
+
+export const CampaignParams = z.strictObject({ id: z.uuid().toLowerCase() })
+
+const Status = z
+  .enum(['queued', 'running', 'paused', 'waiting', 'completed', 'cancelled', 'failed'])
+  .meta({ id: 'CampaignStatus', description: 'The last three are final.' })
+
+const state = {
+  status: Status,
+  stage: z.enum(['search', 'analyse']).nullable(),
+  waitingFor: z.enum(['repair']).nullable().meta({
+    description: 'What a `waiting` campaign waits for. `repair`: mend what `problem` names, then resume.',
+  }),
+  problem: z.string().nullable().meta({ description: 'The code of what went wrong, such as serpapi:no_key' }),
+}
+
+/** What a pause, a resumption or a cancellation is answered with. */
+export const CampaignState = z.strictObject(state).meta({ id: 'CampaignState' })
+
+const count = z.int().min(0)
+
+const Counts = z
+  .strictObject({
+    sightings: count.meta({ description: 'Results that searches and the own list showed' }),
+    prospects: count.meta({ description: 'Different businesses among them' }),
+    droppedDirectories: count,
+    droppedExclusions: count,
+    droppedUnusable: count.meta({ description: 'Results with neither a website nor a place' }),
+    done: count.meta({ description: 'Prospects whose turn is over' }),
+    sitesRead: count,
+    sitesFailed: count,
+    withoutSite: count,
+    searchesPaid: count,
+  } satisfies Record<keyof CampaignCounts, z.ZodType>)
+  .meta({ id: 'CampaignCounts' })
+
+const Links = z
+  .strictObject({ self: z.string(), events: z.string(), prospects: z.string(), exports: z.array(z.string()) })
+  .meta({ id: 'CampaignLinks', description: 'Paths on this server' })
+
+export const StartedCampaign = z
+  .strictObject({ id: z.uuid(), workflowId: z.string(), status: Status, links: Links })
+  .meta({ id: 'StartedCampaign' })
+
+const time = z.iso.datetime()
+
+export const Campaign = z
+  .strictObject({
+    id: z.uuid(),
+    workflowId: z.string().meta({ description: 'Its workflow in Temporal' }),
+    name: z.string(),
+    ...state,
+    export: z.strictObject({ formats: z.array(z.enum(['csv', 'json'])), minScore: z.int() }),
+    actor: z.string().meta({ description: 'Who started it', example: 'key:0198c2b4-5a3e-7c11-9d4f-2b6a1e8f7c30' }),
+    createdAt: time,
+    startedAt: time.nullable(),
+    finishedAt: time.nullable(),
+    links: Links,
+  })
+  .meta({ id: 'Campaign' })
+
+export const CampaignWithCounts = Campaign.extend({ counts: Counts }).meta({ id: 'CampaignWithCounts' })
+
+export function campaignAnswer(row: CampaignRow): z.input<typeof Campaign> {
+  const { id, name, status, stage, waitingFor, problem, actor } = row
+  return {
+    id,
+    workflowId: campaignId(id),
+    name,
+    status,
+    stage,
+    waitingFor,
+    problem,
+    export: row.export,
+    actor,
+    createdAt: row.createdAt.toISOString(),
+    startedAt: row.startedAt?.toISOString() ?? null,
+    finishedAt: row.finishedAt?.toISOString() ?? null,
+    links: campaignLinks(id, row.export.formats),
+  }
+}
+
+export function campaignLinks(id: string, formats: readonly ('csv' | 'json')[]): z.input<typeof Links> {
+  const self = `/api/v1/campaigns/${id}`
+  return {
+    self,
+    events: `${self}/events`,
+    prospects: `${self}/prospects`,
+    exports: formats.map((format) => `${self}/export.${format}`),
+  }
+}
+
+/** Whether a campaign has come to its end. */
+export function isFinished({ status }: Pick<CampaignRow, 'status'>): boolean {
+  return status === 'completed' || status === 'cancelled' || status === 'failed'
+}

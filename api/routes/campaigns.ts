@@ -1,0 +1,102 @@
+import { campaignCounts, findCampaign, insertCampaign, listCampaigns } from '../../db/campaigns.ts'
+import { currentOrganisation } from '../../db/organisations.ts'
+import { enqueueStart } from '../../db/outbox.ts'
+import { NewCampaign } from '../../workflows/contracts/prospect-campaign.schema.ts'
+import { campaignId, type ProspectCampaignInput } from '../../workflows/contracts/prospect-campaign.ts'
+import type { Handover } from '../handover.ts'
+import { Page, PageQuery, pageOf } from '../paging.ts'
+import { found, Problem } from '../problem.ts'
+import { type Endpoint, route } from '../route.ts'
+import {
+  Campaign,
+  CampaignParams,
+  CampaignWithCounts,
+  campaignAnswer,
+  campaignLinks,
+  StartedCampaign,
+} from './campaign-answers.ts'
+import { defineCampaign, summaryOf } from './campaign-definition.ts'
+
+const tag = 'Campaigns'
+
+/** A campaign with ten thousand websites, as JSON. */
+const campaignBodyLimit = 2_500_000
+
+export function campaignRoutes({
+  handover,
+  missingForSearch,
+}: {
+  handover: Pick<Handover, 'begin'>
+  /** The setting without which no search can be made; null when all is there. */
+  missingForSearch: string | null
+}): Endpoint[] {
+  return [
+    route({
+      method: 'post',
+      path: '/campaigns',
+      permission: 'campaigns:write',
+      tag,
+      summary: 'Start a campaign',
+      description:
+        'Finds businesses by searches, by your own list of websites, or by both; reads their home pages, scores them and exports the list.',
+      body: NewCampaign,
+      bodyLimit: campaignBodyLimit,
+      problems: ['not_allowed_now'],
+      success: {
+        status: 202,
+        description: 'The campaign is stored and starts as soon as it can, even if Temporal is away at the moment.',
+        schema: StartedCampaign,
+        headers: { Location: 'The path of the campaign' },
+      },
+      async handler({ body, caller, requestId, now, answerAs }) {
+        const definition = defineCampaign(body)
+        if (definition.searches.length > 0 && missingForSearch !== null) {
+          throw new Problem('not_allowed_now', `No search can be made: the setting ${missingForSearch} is missing.`)
+        }
+        const answer = await answerAs(async (tx) => {
+          const country = body.country ?? (await currentOrganisation(tx)).country
+          const actor = `key:${caller.keyId}`
+          const id = await insertCampaign(tx, { name: body.name, definition: { country, ...definition }, actor, now })
+          const args = { organisationId: caller.organisationId, campaignId: id } satisfies ProspectCampaignInput
+          const workflowId = campaignId(id)
+          const summary = summaryOf(definition)
+          await enqueueStart(tx, { workflowId, name: 'prospectCampaign', args, subjectId: id, summary, requestId }, now)
+          const links = campaignLinks(id, definition.export.formats)
+          return { body: { id, workflowId, status: 'queued', links }, headers: { location: links.self } }
+        })
+        handover.begin(answer.body.workflowId)
+        return answer
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/campaigns',
+      permission: 'campaigns:read',
+      tag,
+      summary: 'List campaigns',
+      description: 'The newest first.',
+      query: PageQuery,
+      success: { status: 200, description: 'A page of campaigns', schema: Page(Campaign) },
+      async handler({ query: { limit, cursor }, as }) {
+        const rows = await as((tx) => listCampaigns(tx, { limit: limit + 1, before: cursor ?? null }))
+        return { body: pageOf(rows, limit, campaignAnswer) }
+      },
+    }),
+
+    route({
+      method: 'get',
+      path: '/campaigns/{id}',
+      permission: 'campaigns:read',
+      tag,
+      summary: 'Read a campaign',
+      params: CampaignParams,
+      success: { status: 200, description: 'The campaign with its counts so far', schema: CampaignWithCounts },
+      handler: ({ params, as }) =>
+        as(async (tx) => {
+          const campaign = found(await findCampaign(tx, params.id), 'campaign')
+          return { body: { ...campaignAnswer(campaign), counts: await campaignCounts(tx, campaign.id) } }
+        }),
+    }),
+  ]
+}

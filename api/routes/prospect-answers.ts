@@ -1,0 +1,60 @@
+import { z } from 'zod'
+import type { CampaignProspect } from '../../db/prospects.ts'
+
+const Analysis = z
+  .strictObject({
+    title: z.string().nullable(),
+    https: z.boolean().meta({ description: 'Whether the page came over HTTPS in the end' }),
+    viewport: z.boolean().meta({ description: 'Whether it says how to show itself on a phone' }),
+    emails: z.array(z.string()),
+    phones: z.array(z.string()).meta({ description: 'E.164', example: ['+15125550123'] }),
+  })
+  .meta({ id: 'SiteAnalysis' })
+
+const Failure = z
+  .strictObject({ code: z.string().meta({ example: 'bad_certificate' }), detail: z.string().nullable() })
+  .meta({ id: 'SiteFailure', description: 'Why the website could not be read' })
+
+/** Of a campaign's look at one business. */
+export const visitFields = {
+  status: z.enum(['pending', 'reading', 'done']),
+  failure: Failure.nullable(),
+  analysis: Analysis.nullable(),
+  score: z.int().min(0).max(100).nullable(),
+  reasons: z
+    .array(z.strictObject({ text: z.string(), points: z.int() }))
+    .meta({ description: 'What the score is made of' }),
+}
+
+export const businessFields = {
+  id: z.uuid(),
+  name: z.string().nullable(),
+  website: z.string().nullable(),
+  phone: z.string().nullable(),
+  address: z.string().nullable(),
+}
+
+export const CampaignProspectAnswer = z
+  .strictObject({
+    ...businessFields,
+    sightings: z.int().min(1).meta({ description: 'How often the searches and the list showed it' }),
+    ...visitFields,
+  })
+  .meta({ id: 'CampaignProspect' })
+
+export function campaignProspectAnswer(row: CampaignProspect): z.input<typeof CampaignProspectAnswer> {
+  const { id, name, website, phone, address, sightings } = row
+  return { id, name, website, phone, address, sightings, ...visitAnswer(row) }
+}
+
+export function visitAnswer(
+  row: Pick<CampaignProspect, 'status' | 'failure' | 'failureDetail' | 'analysis' | 'score' | 'reasons'>,
+) {
+  return {
+    status: row.status,
+    failure: row.failure === null ? null : { code: row.failure, detail: row.failureDetail },
+    analysis: row.analysis,
+    score: row.score,
+    reasons: row.reasons ?? [],
+  }
+}

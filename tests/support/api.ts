@@ -1,0 +1,105 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import pino from 'pino'
+import { afterAll } from 'vitest'
+import { type Api, type ApiSettings, type ApiWorld, createApi } from '../../api/app.ts'
+import { permissions } from '../../api/permissions.ts'
+import { createApiKey } from '../../db/api-keys.ts'
+import { createOrganisation } from '../../db/organisations.ts'
+import type { OutboxRow } from '../../db/outbox.ts'
+import { StoryNotRunning, type Stories } from '../../temporal-config/stories.ts'
+import { type TestOrganisation, testOrganisation } from './organisation.ts'
+
+/** Stands for Temporal where that is not the point: replace its functions as a test needs. */
+export interface StandInStories extends Stories {
+  delivered: OutboxRow[]
+}
+
+export function standInStories(): StandInStories {
+  const stories: StandInStories = {
+    delivered: [],
+    async deliver(row) {
+      stories.delivered.push(row)
+    },
+    isFinal: () => false,
+    update: async (workflowId) => {
+      throw new StoryNotRunning(workflowId)
+    },
+    ping: async () => {},
+  }
+  return stories
+}
+
+export interface Asked {
+  key?: string | null
+  body?: unknown
+  headers?: Record<string, string>
+  signal?: AbortSignal
+}
+
+export interface TestApi extends TestOrganisation {
+  api: Api
+  url: string
+  /** A key of the test organisation with all permissions. */
+  key: string
+  stories: StandInStories
+  /** Asks with `key` unless told otherwise; a path is one below /api/v1. */
+  ask(method: string, path: string, asked?: Asked): Promise<Response>
+  keyWith(organisationId: string, allowed: readonly string[]): Promise<string>
+  /** Another organisation, with a key. */
+  neighbour(): Promise<{ organisationId: string; key: string }>
+}
+
+/** The API on a port of its own, over a fresh database. Call it at the top of the file; it ends with the file. */
+export async function testApi(
+  changes: Partial<ApiSettings> & Partial<Pick<ApiWorld, 'clock' | 'log'>> = {},
+): Promise<TestApi> {
+  const organisation = await testOrganisation()
+  const { database, system, organisationId } = organisation
+  const { clock = () => new Date(), log = pino({ level: 'silent' }), ...settings } = changes
+  const stories = standInStories()
+  const api = createApi(
+    { database, system, stories, clock, log },
+    { requestsPerMinute: 100_000, missingForSearch: null, checksAnswers: true, ...settings },
+  )
+  const server = createServer(api.app)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const url = `http://127.0.0.1:${port}`
+  afterAll(async () => {
+    await api.drain()
+    server.closeAllConnections()
+    server.close()
+  })
+
+  const keyWith = (owner: string, allowed: readonly string[]) =>
+    createApiKey(system, { organisationId: owner, name: 'test', permissions: allowed })
+  const key = await keyWith(organisationId, permissions)
+
+  return {
+    ...organisation,
+    api,
+    url,
+    key,
+    stories,
+    keyWith,
+    async neighbour() {
+      const { id } = await createOrganisation(system, 'Neighbour', 'GB')
+      return { organisationId: id, key: await keyWith(id, permissions) }
+    },
+    ask(method, path, { key: used = key, body, headers, signal } = {}) {
+      return fetch(`${url}/api/v1${path}`, {
+        method,
+        headers: {
+          ...(used !== null && { authorization: `Bearer ${used}` }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
+        signal: signal ?? null,
+      })
+    },
+  }
+}
+
+export const ownList = (...websites: string[]) => ({ name: 'Test', websites })
