@@ -6,7 +6,7 @@ import { Problem } from './problem.ts'
 const windowMs = 60_000
 /** An organisation's keys together may ask this many times as often as one of them. */
 const keysWorth = 5
-const wrongKeysPerMinute = 60
+const wrongKeysPerMinute = 300
 
 /**
  * Counts requests of a minute, in this process: per key, per organisation, and per address for requests without a valid key. The headers

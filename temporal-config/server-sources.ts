@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { EnvHttpProxyAgent, fetch } from 'undici'
-import { childEnvironment } from '../config.ts'
 import { type CachePlaces, cachePlaces, putIntoCache } from './cache.ts'
 import type { Source } from './server.ts'
 
@@ -15,6 +14,9 @@ const folderName = `temporal-cli-${cliVersion}`
 const connectMs = 3_000
 const downloadMs = 5 * 60_000
 const buildMs = 20 * 60_000
+
+/** The exit code of `env` for a command that is not there. */
+const commandNotFound = 127
 
 const run = promisify(execFile)
 
@@ -62,16 +64,16 @@ async function download(folder: string): Promise<void> {
 }
 
 async function build(folder: string): Promise<void> {
-  const env = { ...childEnvironment(), GOBIN: folder }
   try {
-    await run('go', ['install', `github.com/temporalio/cli/cmd/temporal@v${cliVersion}`], { env, timeout: buildMs })
+    const module = `github.com/temporalio/cli/cmd/temporal@v${cliVersion}`
+    await run('env', [`GOBIN=${folder}`, 'go', 'install', module], { timeout: buildMs })
   } catch (error) {
     throw new Error(reasonOfGo(error), { cause: error })
   }
 }
 
 function reasonOfGo(error: unknown): string {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 'Go is not installed'
+  if (error instanceof Error && 'code' in error && error.code === commandNotFound) return 'Go is not installed'
   const output = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : ''
   return output.split('\n').at(-1) || String(error)
 }

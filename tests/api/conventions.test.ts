@@ -47,7 +47,12 @@ test.each([
   ['a list', '[]', '', 'invalid_input'],
   ['a NUL character', '{"name": "a\\u0000b", "websites": ["bakery.com"]}', '/name', 'invalid_input'],
   ['half a surrogate pair', '{"name": "\\ud800", "websites": ["bakery.com"]}', '/name', 'invalid_input'],
-  ['a key called __proto__', '{"name": "a", "websites": ["bakery.com"], "__proto__": {}}', '/__proto__', 'invalid_input'],
+  [
+    'a key called __proto__',
+    '{"name": "a", "websites": ["bakery.com"], "__proto__": {}}',
+    '/__proto__',
+    'invalid_input',
+  ],
 ])('%s is answered 400', async (_, body, pointer, code) => {
   const problem = await problemOf(await ask('POST', '/campaigns', { body }))
   expect(problem).toMatchObject({ status: 400, code, errors: [{ pointer }] })
@@ -113,11 +118,13 @@ test('no log line shows a key, a header or a body', async () => {
 })
 
 test('an unexpected failure is answered without its message and logged with the request id', async () => {
-  const before = stories.update
-  stories.update = () => Promise.reject(new Error('the inside of the machine'))
-  const { id } = z.object({ id: z.string() }).parse(await (await ask('POST', '/campaigns', { body: ownList('a.com') })).json())
+  const before = stories.change
+  stories.change = () => Promise.reject(new Error('the inside of the machine'))
+  const { id } = z
+    .object({ id: z.string() })
+    .parse(await (await ask('POST', '/campaigns', { body: ownList('a.com') })).json())
   const response = await ask('POST', `/campaigns/${id}/pause`)
-  stories.update = before
+  stories.change = before
   const problem = await problemOf(response)
   expect(problem.code).toBe('internal')
   expect(JSON.stringify(problem)).not.toContain('the inside')

@@ -1,5 +1,4 @@
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import pino from 'pino'
 import { afterAll } from 'vitest'
 import { type Api, type ApiSettings, type ApiWorld, createApi } from '../../api/app.ts'
@@ -7,12 +6,14 @@ import { permissions } from '../../api/permissions.ts'
 import { createApiKey } from '../../db/api-keys.ts'
 import { createOrganisation } from '../../db/organisations.ts'
 import type { OutboxRow } from '../../db/outbox.ts'
-import { StoryNotRunning, type Stories } from '../../temporal-config/stories.ts'
+import { type Stories, StoryNotRunning } from '../../temporal-config/stories.ts'
 import { type TestOrganisation, testOrganisation } from './organisation.ts'
 
 /** Stands for Temporal where that is not the point: replace its functions as a test needs. */
 export interface StandInStories extends Stories {
   delivered: OutboxRow[]
+  /** What an update is answered with. */
+  change(workflowId: string, updateId: string): Promise<unknown>
 }
 
 export function standInStories(): StandInStories {
@@ -22,9 +23,9 @@ export function standInStories(): StandInStories {
       stories.delivered.push(row)
     },
     isFinal: () => false,
-    update: async (workflowId) => {
-      throw new StoryNotRunning(workflowId)
-    },
+    change: (workflowId) => Promise.reject(new StoryNotRunning(workflowId)),
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a test answers as its update's contract says
+    update: async (workflowId, _update, updateId) => (await stories.change(workflowId, updateId)) as never,
     ping: async () => {},
   }
   return stories
@@ -64,8 +65,9 @@ export async function testApi(
   )
   const server = createServer(api.app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  const url = `http://127.0.0.1:${port}`
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the server listens on a port')
+  const url = `http://127.0.0.1:${address.port}`
   afterAll(async () => {
     await api.drain()
     server.closeAllConnections()

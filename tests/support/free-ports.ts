@@ -8,11 +8,6 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
-export async function freePort(): Promise<number> {
-  const [port] = await freePorts(1)
-  return port ?? freePort()
-}
-
 function listen(): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer()

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { permissions } from '../../api/permissions.ts'
+import { recordFindings } from '../../db/findings.ts'
+import { claimSearchPage } from '../../db/searches.ts'
+import { testApi } from '../support/api.ts'
+import { campaignRow } from '../support/campaign-rows.ts'
+
+const { ask, url, key, database, organisationId, system, keyWith, neighbour, stories } = await testApi()
+
+const OpenApi = z.object({
+  paths: z.record(z.string(), z.record(z.string(), z.object({ description: z.string() }))),
+})
+const { paths } = OpenApi.parse(await (await fetch(`${url}/openapi.json`)).json())
+
+/** Every route there is: what is added later is held to the same. */
+const routes = Object.entries(paths).flatMap(([path, operations]) =>
+  Object.entries(operations).map(([method, { description }]) => ({
+    method: method.toUpperCase(),
+    path,
+    permission: /permission `([^`]+)`/.exec(description)?.[1] ?? '',
+  })),
+)
+
+const campaignId = await campaignRow(database, organisationId)
+const now = new Date('2026-01-05T12:00:00Z')
+const prospectId = await database.as(organisationId, async (tx) => {
+  const page = await claimSearchPage(tx, { campaignId, engine: 'google', fingerprint: 'x', page: 0 }, now)
+  if (page.action !== 'ask') throw new Error('the page is new')
+  const business = { key: { kind: 'domain', value: 'bakery.test' } } as const
+  const finding = { ...business, position: 0, name: null, website: 'bakery.test', phone: null, address: null }
+  await recordFindings(tx, { campaignId, searchId: page.searchId, findings: [finding] })
+  const [row] = await tx<{ id: string }[]>`select id from prospects`
+  return row?.id ?? ''
+})
+const ours = (path: string) => path.replace('{id}', path.startsWith('/prospects') ? prospectId : campaignId)
+
+test('the matrices below cover every route', () => {
+  expect(routes.length).toBeGreaterThanOrEqual(11)
+  for (const { permission } of routes) expect(permissions).toContain(permission)
+})
+
+test.each(routes)('$method $path without a valid key is answered 401', async ({ method, path }) => {
+  const revoked = await keyWith(organisationId, permissions)
+  const expired = await keyWith(organisationId, permissions)
+  await system`update api_keys set revoked_at = now() where id = ${idOf(revoked)}`
+  await system`update api_keys set expires_at = '2020-01-01' where id = ${idOf(expired)}`
+  const wrongSecret = `${key.slice(0, -3)}${key.endsWith('AAA') ? 'BBB' : 'AAA'}`
+  for (const wrong of [null, 'x', wrongSecret, `tl_${'0'.repeat(32)}_${'a'.repeat(43)}`, revoked, expired]) {
+    const response = await ask(method, ours(path), { key: wrong })
+    expect(response.status).toBe(401)
+    expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/)
+    expect(await response.json()).toMatchObject({ code: 'unauthenticated' })
+  }
+})
+
+test.each(routes)('$method $path without its permission is answered 403', async ({ method, path, permission }) => {
+  const others = permissions.filter((other) => other !== permission)
+  const response = await ask(method, ours(path), { key: await keyWith(organisationId, others) })
+  expect(response.status).toBe(403)
+  expect(await response.json()).toMatchObject({ code: 'forbidden', detail: expect.stringContaining(permission) })
+})
+
+const routesWithId = routes.filter(({ path }) => path.includes('{id}'))
+
+test.each(routesWithId)("$method $path of another organisation's is answered 404, as if unknown", async (route) => {
+  stories.change = () => Promise.reject(new Error('the story was asked'))
+  const { key: theirs } = await neighbour()
+  const foreign = await ask(route.method, ours(route.path), { key: theirs })
+  const unknown = await ask(route.method, route.path.replace('{id}', crypto.randomUUID()))
+  const Problem = z.record(z.string(), z.unknown())
+  const [foreignProblem, unknownProblem] = [Problem.parse(await foreign.json()), Problem.parse(await unknown.json())]
+  expect(foreign.status).toBe(404)
+  expect({ ...foreignProblem, requestId: '' }).toEqual({ ...unknownProblem, requestId: '' })
+})
+
+test('lists show nothing of another organisation', async () => {
+  const { key: theirs } = await neighbour()
+  const response = await ask('GET', '/campaigns', { key: theirs })
+  expect(await response.json()).toEqual({ data: [], nextCursor: null })
+})
+
+function idOf(apiKey: string): string {
+  return apiKey.split('_')[1] ?? ''
+}

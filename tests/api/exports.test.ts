@@ -1,0 +1,146 @@
+import { parse } from 'csv-parse/sync'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import type { CampaignDefinition } from '../../workflows/contracts/prospect-campaign.schema.ts'
+import { testApi } from '../support/api.ts'
+import { campaignRow } from '../support/campaign-rows.ts'
+
+const { ask, database, organisationId } = await testApi()
+
+interface Seed {
+  website: string
+  name?: string
+  title?: string
+  score?: number | null
+  failure?: string
+}
+
+/** A campaign with prospects as its workflow would have found and read them. */
+async function campaignWith(seeds: readonly Seed[], changes: Partial<CampaignDefinition> = {}): Promise<string> {
+  const id = await campaignRow(database, organisationId, { status: 'completed' }, changes)
+  const rows = seeds.map(({ website, name = 'Bakery', title = 'Welcome', score = 40, failure = null }, n) => ({
+    n,
+    website,
+    name,
+    score,
+    failure,
+    analysis:
+      failure === null && score !== null
+        ? { title, https: true, viewport: false, emails: ['a@b.com', 'c@b.com'], phones: [] }
+        : null,
+  }))
+  await database.as(organisationId, async (tx) => {
+    const [search] = await tx<{ id: string }[]>`
+      insert into searches (campaign_id, engine, fingerprint, page, asked_at)
+      values (${id}, 'list', 'list', 0, now()) returning id`
+    await tx`
+      with given as (select * from jsonb_to_recordset(${tx.json(rows)}) as (n int, website text, name text, score int, failure text, analysis jsonb)),
+      made as (insert into prospects (website, name) select website, name from given order by n returning id, website),
+      seen as (insert into sightings (search_id, position, campaign_id, prospect_id)
+        select ${search?.id ?? ''}, given.n, ${id}, made.id from made join given using (website))
+      insert into site_visits (campaign_id, prospect_id, url, status, failure, analysis, score, reasons)
+      select ${id}, made.id, website, case when score is null then 'pending' else 'done' end, failure, analysis, score,
+        '[{"text": "no mobile viewport", "points": 20}]'
+      from made join given using (website)`
+  })
+  return id
+}
+
+const Row = z.record(z.string(), z.string())
+
+async function csvOf(id: string): Promise<z.infer<typeof Row>[]> {
+  const response = await ask('GET', `/campaigns/${id}/export.csv`)
+  expect(response.status).toBe(200)
+  return z.array(Row).parse(parse(await response.text(), { columns: true }))
+}
+
+test('the CSV has a header and a line for each prospect', async () => {
+  const id = await campaignWith([{ website: 'one.com' }, { website: 'two.com', failure: 'timeout', score: 50 }])
+  const response = await ask('GET', `/campaigns/${id}/export.csv`)
+  expect(response.headers.get('content-type')).toBe('text/csv; charset=utf-8')
+  expect(response.headers.get('content-disposition')).toBe(`attachment; filename="campaign-${id}.csv"`)
+  expect(response.headers.get('throughline-campaign-status')).toBe('completed')
+  const text = await response.text()
+  expect(text.split('\n')[0]).toBe(
+    'name,website,phone,address,emails,phones,title,https,viewport,score,reasons,sightings,failure,failureDetail,prospectId',
+  )
+  const [one, two] = await csvOf(id)
+  expect(one).toMatchObject({
+    website: 'one.com',
+    emails: 'a@b.com; c@b.com',
+    https: 'true',
+    viewport: 'false',
+    reasons: 'no mobile viewport (20)',
+    sightings: '1',
+  })
+  expect(two).toMatchObject({ website: 'two.com', title: '', https: '', failure: 'timeout' })
+})
+
+test.each(['=HYPERLINK("http://x")', '+1+1', '-1', '@SUM(A1)', '\t=1', '\r=1'])(
+  'a name like %j is no formula in the CSV',
+  async (name) => {
+    const id = await campaignWith([{ website: 'one.com', name, title: name }])
+    const [row] = await csvOf(id)
+    expect(row?.name).toBe(`'${name}`)
+    expect(row?.title).toBe(`'${name}`)
+  },
+)
+
+test('an empty campaign exports its header and an empty list', async () => {
+  const id = await campaignWith([])
+  expect(await csvOf(id)).toEqual([])
+  const json = await ask('GET', `/campaigns/${id}/export.json`)
+  expect(await json.json()).toEqual({ campaign: { id, name: 'Test', status: 'completed', finished: true }, data: [] })
+})
+
+test('two thousand prospects are exported once each, in both formats, as the list shows them', async () => {
+  const id = await campaignWith(Array.from({ length: 2_000 }, (_, n) => ({ website: `site-${n}.com` })))
+  const csv = (await csvOf(id)).map((row) => row.prospectId)
+  const Json = z.object({ data: z.array(z.looseObject({ id: z.string() })) })
+  const json = Json.parse(await (await ask('GET', `/campaigns/${id}/export.json`)).json()).data
+  expect(new Set(csv).size).toBe(2_000)
+  expect(json.map((prospect) => prospect.id)).toEqual(csv)
+
+  const listed: unknown[] = []
+  const Page = z.object({ data: z.array(z.unknown()), nextCursor: z.string().nullable() })
+  for (let cursor: string | null = ''; cursor !== null && listed.length < 300; ) {
+    const page = Page.parse(
+      await (await ask('GET', `/campaigns/${id}/prospects?limit=100${cursor && `&cursor=${cursor}`}`)).json(),
+    )
+    listed.push(...page.data)
+    cursor = page.nextCursor
+  }
+  expect(listed).toEqual(json.slice(0, 300))
+})
+
+test('prospects below the wanted score are left out, and those without one yet', async () => {
+  const seeds = [
+    { website: 'low.com', score: 10 },
+    { website: 'high.com', score: 70 },
+    { website: 'open.com', score: null },
+  ]
+  const some = await campaignWith(seeds, { export: { formats: ['csv'], minScore: 50 } })
+  expect((await csvOf(some)).map(({ website }) => website)).toEqual(['high.com'])
+  expect(
+    await csvOf(await campaignWith(seeds.map((seed) => ({ ...seed, website: `all-${seed.website}` })))),
+  ).toHaveLength(3)
+})
+
+test('a format that was not asked for is answered 404 with the reason', async () => {
+  const id = await campaignWith([], { export: { formats: ['csv'], minScore: 0 } })
+  const response = await ask('GET', `/campaigns/${id}/export.json`)
+  expect(response.status).toBe(404)
+  expect(await response.json()).toMatchObject({ detail: expect.stringContaining('json') })
+})
+
+test('a prospect is read with what each campaign saw and found out', async () => {
+  const id = await campaignWith([{ website: 'one.com' }])
+  const [row] = await csvOf(id)
+  const response = await ask('GET', `/prospects/${row?.prospectId}`)
+  expect(await response.json()).toMatchObject({
+    id: row?.prospectId,
+    website: 'one.com',
+    sightings: [{ campaignId: id, engine: 'list', page: 0 }],
+    visits: [{ campaignId: id, campaignName: 'Test', status: 'done', score: 40 }],
+  })
+})

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { testApi } from '../support/api.ts'
+
+const { url } = await testApi()
+const document: unknown = await (await fetch(`${url}/openapi.json`)).json()
+
+test('the document lists every route of the API', () => {
+  const { paths } = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) }).parse(document)
+  const routes = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method} ${path}`),
+  )
+  expect(routes.sort()).toEqual([
+    'get /campaigns',
+    'get /campaigns/{id}',
+    'get /campaigns/{id}/events',
+    'get /campaigns/{id}/export.csv',
+    'get /campaigns/{id}/export.json',
+    'get /campaigns/{id}/prospects',
+    'get /prospects/{id}',
+    'post /campaigns',
+    'post /campaigns/{id}/cancel',
+    'post /campaigns/{id}/pause',
+    'post /campaigns/{id}/resume',
+  ])
+})
+
+test('every reference in it leads somewhere', () => {
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path]) => path ?? '')
+  expect(references.length).toBeGreaterThan(10)
+  for (const reference of references) {
+    const target = reference
+      .split('/')
+      .reduce<unknown>((place, step) => new Map(Object.entries(place ?? {})).get(step), document)
+    expect(target, reference).toBeDefined()
+  }
+})
+
+test('it names an operation once, in OpenAPI 3.1, with the key as its only security', () => {
+  const text = JSON.stringify(document)
+  const ids = [...text.matchAll(/"operationId":"(\w+)"/g)].map(([, id]) => id)
+  expect(new Set(ids).size).toBe(ids.length)
+  expect(document).toMatchObject({
+    openapi: '3.1.0',
+    servers: [{ url: '/api/v1' }],
+    security: [{ apiKey: [] }],
+    components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
+  })
+})
+
+test('the reference page loads nothing from elsewhere and needs no inline script', async () => {
+  const response = await fetch(`${url}/docs`)
+  const page = await response.text()
+  expect(page).not.toMatch(/https?:\/\//)
+  expect(page).not.toMatch(/<script>|<script [^>]*>[^<]/)
+  expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
+  for (const [, path] of page.matchAll(/(?:src|href)="([^"]+)"/g)) {
+    expect((await fetch(`${url}${path}`)).status, path).toBe(200)
+  }
+})
