@@ -95,7 +95,7 @@ export async function wholeSystem(): Promise<WholeSystem> {
     },
     async requests(provider) {
       const query = new URLSearchParams({ provider, limit: '100000' })
-      const response = await fetch(`http://127.0.0.1:${port('SANDBOX_PORT')}/_sandbox/requests?${query}`)
+      const response = await fetch(`http://127.0.0.1:${port('SANDBOX_PORT')}/_sandbox/requests?${query.toString()}`)
       return z.object({ data: z.array(SandboxRequest) }).parse(await response.json()).data
     },
     async slowSitesDown(latencyMs) {
