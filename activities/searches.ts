@@ -12,6 +12,7 @@ import {
 import type { CampaignDefinition } from '../workflows/contracts/prospect-campaign.schema.ts'
 import type { CampaignCounts } from '../workflows/contracts/prospect-campaign.ts'
 import { type ShownBusiness, sift } from '../workflows/rules/sifting.ts'
+import { asE164 } from './analysis/phones.ts'
 import type { CampaignRef } from './campaigns.ts'
 import { type Clock, decisionTime } from './clock.ts'
 import { notFound } from './failures.ts'
@@ -134,7 +135,11 @@ export function createSearchActivities({
     searchId: string,
     answer: { businesses: readonly ShownBusiness[]; hasMore: boolean },
   ): Promise<void> {
-    const { kept, dropped } = sift(answer.businesses, definition.exclusions)
+    const businesses = answer.businesses.map((business) => ({
+      ...business,
+      phone: business.phone && asE164(business.phone, definition.country),
+    }))
+    const { kept, dropped } = sift(businesses, definition.exclusions)
     const closed = await recordSearchPage(tx, searchId, {
       results: answer.businesses.length,
       hasMore: answer.hasMore,

@@ -10,7 +10,8 @@ export function createErrorHandler(log: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => {
     const problem = problemOf(error)
     const requestId = requestIdOf(request)
-    if (problem.status >= 500) log.error({ err: error, requestId }, 'the request failed')
+    if (!(error instanceof Problem) && problem.status >= 500) log.error({ err: error, requestId }, 'the request failed')
+    else if (problem.cause !== undefined) log.warn({ err: problem.cause, requestId }, problem.message)
     // Half an answer is already out: only a broken connection still tells that it is not whole.
     if (response.headersSent) response.destroy()
     else sendProblem(response, problem, requestId)

@@ -40,7 +40,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]) {
 }
 
 function operation(endpoint: Endpoint): ZodOpenApiOperationObject {
-  const { method, params, query, body, success } = endpoint
+  const { method, params, query, body, example, success } = endpoint
   return {
     operationId: operationId(endpoint),
     tags: [endpoint.tag],
@@ -55,7 +55,7 @@ function operation(endpoint: Endpoint): ZodOpenApiOperationObject {
         header: endpoint.headers ?? z.object({ 'Idempotency-Key': IdempotencyKey }),
       }),
     },
-    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body } } } }),
+    ...(body && { requestBody: { required: true, content: { 'application/json': { schema: body, example } } } }),
     responses: {
       [success.status]: {
         description: success.description,

@@ -87,18 +87,21 @@ export interface InputError {
 
 const mostErrors = 100
 
+interface ProblemDetails {
+  errors?: InputError[]
+  headers?: Record<string, string>
+  cause?: unknown
+}
+
 /** A request that fails with a code of ours. `detail` is read by people and says what is wrong with this request. */
 export class Problem extends Error {
   readonly code: ProblemCode
   readonly errors: readonly InputError[]
   readonly headers: Readonly<Record<string, string>>
 
-  constructor(
-    code: ProblemCode,
-    detail: string,
-    more: { errors?: InputError[]; headers?: Record<string, string> } = {},
-  ) {
-    super(detail)
+  /** A `cause` is logged, and never shown. */
+  constructor(code: ProblemCode, detail: string, more: ProblemDetails = {}) {
+    super(detail, more.cause === undefined ? {} : { cause: more.cause })
     this.name = 'Problem'
     this.code = code
     this.errors = (more.errors ?? []).slice(0, mostErrors)

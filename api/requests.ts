@@ -15,13 +15,15 @@ export function createRequestLog(log: Logger): RequestHandler {
     genReqId(request, response) {
       const given = request.headers['x-request-id']
       const id = typeof given === 'string' && /^[\w.-]{1,128}$/.test(given) ? given : randomUUID()
-      response.setHeader('x-request-id', id)
+      response.setHeader('X-Request-Id', id)
       return id
     },
     quietReqLogger: true,
     customAttributeKeys: { reqId: 'requestId' },
     customLogLevel: (_request, response, error) => (error || response.statusCode >= 500 ? 'error' : 'info'),
     autoLogging: { ignore: ({ url }) => url === '/healthz' || url === '/readyz' },
+    // What went wrong is logged where it is known; pino-http would make up an error of its own.
+    customErrorObject: (_request, _response, _error, line: object) => ({ ...line, err: undefined }),
     customProps: (request) => {
       const caller = callerOf(request)
       return caller ? { organisationId: caller.organisationId, keyId: caller.keyId } : {}

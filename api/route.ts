@@ -9,7 +9,7 @@ import { inputErrors, invalidInput, Problem, type ProblemCode } from './problem.
 import { unstorableText } from './unstorable-text.ts'
 
 /** What every route says of itself. Requests are read by it and the OpenAPI document is made of it, so that the two cannot differ. */
-interface Description<Params, Query, Body> {
+interface Description<Params, Query, Body extends z.ZodType> {
   method: 'get' | 'post'
   /** Below /api/v1, as OpenAPI writes it: '/campaigns/{id}'. */
   path: string
@@ -20,6 +20,8 @@ interface Description<Params, Query, Body> {
   params?: Params
   query?: Query
   body?: Body
+  /** A body that works, to try it out with. */
+  example?: z.input<Body>
   /** What it reads from the request's headers, for the document; the handler asks for them by name. */
   headers?: z.ZodObject
   /** In bytes, where a body may be larger than usual. */

@@ -1,5 +1,5 @@
 import type { CampaignDefinition } from '../workflows/contracts/prospect-campaign.schema.ts'
-import type { CampaignCounts, CampaignState } from '../workflows/contracts/prospect-campaign.ts'
+import { type CampaignCounts, type CampaignState, isFinished } from '../workflows/contracts/prospect-campaign.ts'
 import type { Tx } from './client.ts'
 
 export interface Campaign extends Omit<CampaignState, 'revision'> {
@@ -51,11 +51,10 @@ export async function campaignIsRunning(tx: Tx, id: string): Promise<boolean> {
 
 /** Writes the workflow's state unless a later one is there already; tells which of the two. */
 export async function recordCampaignState(tx: Tx, id: string, state: CampaignState, now: Date): Promise<boolean> {
-  const finished = state.status === 'completed' || state.status === 'cancelled' || state.status === 'failed'
   const [row] = await tx`
     update campaigns set status = ${state.status}, stage = ${state.stage}, waiting_for = ${state.waitingFor},
       problem = ${state.problem}, revision = ${state.revision},
-      started_at = coalesce(started_at, ${now}), finished_at = ${finished ? now : null}
+      started_at = coalesce(started_at, ${now}), finished_at = ${isFinished(state) ? now : null}
     where id = ${id} and revision < ${state.revision}
     returning 1`
   return row !== undefined

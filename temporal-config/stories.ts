@@ -64,6 +64,7 @@ export function createStories(client: Client): Stories {
           typedSearchAttributes: attributesOf({ ...row, processKind: row.name }),
           memo: { requestId: row.requestId },
           staticSummary: row.summary,
+          staticDetails: `Subject \`${row.subjectId}\` of organisation \`${row.organisationId}\`, asked for by request \`${row.requestId}\`.`,
         }),
       )
     } catch (error) {

@@ -15,7 +15,7 @@ const mayImport: Record<string, string[]> = {
   workflows: ['workflows', 'type activities', 'temporal-config/task-queues.ts', 'temporal-config/search-attributes.ts'],
   activities: ['activities', 'workflows/contracts', 'workflows/rules', 'db'],
   providers: ['own folder', 'activities/ports.ts'],
-  db: ['db', 'type workflows/contracts'],
+  db: ['db', 'workflows/contracts'],
   'db/migrate.ts': ['db', 'config.ts'],
   'temporal-config': ['temporal-config', 'db', 'type config.ts'],
   api: ['api', 'workflows/contracts', 'workflows/rules', 'type workflows', 'db', 'temporal-config', 'type log.ts'],

@@ -8,6 +8,7 @@ import {
   proxyActivities,
   setHandler,
   sleep,
+  TemporalFailure,
   workflowInfo,
 } from '@temporalio/workflow'
 import type { CampaignActivities } from '../activities/campaigns.ts'
@@ -22,8 +23,10 @@ import {
   campaignStages,
   campaignState,
   cancelCampaign,
+  isFinished,
   type ProspectCampaignInput,
   pauseCampaign,
+  queuedCampaign,
   resumeCampaign,
   wrongState,
 } from './contracts/prospect-campaign.ts'
@@ -46,13 +49,7 @@ const eventsPerRun = 2_000
 /** Finds businesses by searches and by the user's own list, reads their websites and scores them. */
 export async function prospectCampaign(input: ProspectCampaignInput): Promise<CampaignResult> {
   const campaign = { organisationId: input.organisationId, campaignId: input.campaignId }
-  const state: CampaignState = input.carried ?? {
-    status: 'queued',
-    stage: null,
-    waitingFor: null,
-    problem: null,
-    revision: 0,
-  }
+  const state: CampaignState = input.carried ?? { ...queuedCampaign }
   let lastRecord: Promise<unknown> = Promise.resolve()
 
   setHandler(campaignState, () => state, { description: 'Status, stage, and what it waits for' })
@@ -86,11 +83,14 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
     if ((await mayGoOn()) && !runIsLong()) await change('campaign.completed', { status: 'completed' })
   } catch (error) {
     if (isCancellation(error)) await change('campaign.cancelled', { status: 'cancelled', waitingFor: null })
-    else await change('campaign.failed', { status: 'failed', waitingFor: null, problem: problemCode(error) })
+    // Anything else is a mistake in this file: it fails the task, which goes on once it is mended.
+    else if (error instanceof TemporalFailure) {
+      await change('campaign.failed', { status: 'failed', waitingFor: null, problem: problemCode(error) })
+    }
     throw error
   }
   await condition(allHandlersFinished)
-  if (state.status === 'running') return continueAsNew<typeof prospectCampaign>({ ...campaign, carried: state })
+  if (!isFinished(state)) return continueAsNew<typeof prospectCampaign>({ ...campaign, carried: state })
   return { status: state.status }
 
   /** A stage is entered once and left when its work is finished, the campaign is cancelled, or the run has become long. */
@@ -136,7 +136,11 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
 
   /** Waits while paused or parked; false when the campaign is over. */
   async function mayGoOn(): Promise<boolean> {
-    await condition(() => state.status !== 'paused' && state.status !== 'waiting')
+    const isHeld = () => state.status === 'paused' || state.status === 'waiting'
+    do {
+      await condition(() => !isHeld())
+      await lastRecord // activities go by the row
+    } while (isHeld())
     return state.status === 'running'
   }
 
@@ -145,10 +149,13 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
     Object.assign(state, next, { revision: state.revision + 1 })
     const changed = { ...state }
     showStatus(changed)
-    const record = () =>
-      CancellationScope.nonCancellable(() => recordCampaign({ ...campaign, state: changed, event, now: Date.now() }))
-    const recorded = lastRecord.then(record)
-    lastRecord = recorded
+    const options = { ...databaseStep, summary: event }
+    const recorded = lastRecord.then(() =>
+      CancellationScope.nonCancellable(() =>
+        recordCampaign.executeWithOptions(options, [{ ...campaign, state: changed, event, now: Date.now() }]),
+      ),
+    )
+    lastRecord = recorded.catch(() => {}) // whoever asked for the change hears of it
     showCounts(state, await recorded)
     return changed
   }

@@ -42,6 +42,6 @@ function countryOfLanguage(language: string | null): CountryCode | undefined {
   }
 }
 
-function supported(country: string | undefined): CountryCode | undefined {
+export function supported(country: string | undefined): CountryCode | undefined {
   return country !== undefined && isSupportedCountry(country) ? country : undefined
 }

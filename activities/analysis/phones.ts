@@ -4,7 +4,7 @@ import {
   type PhoneNumber,
   parsePhoneNumberFromString,
 } from 'libphonenumber-js/max'
-import type { LikelyCountries } from './countries.ts'
+import { type LikelyCountries, supported } from './countries.ts'
 import type { PageContent, PageLink } from './page-content.ts'
 
 /** More numbers than any business lists, and more attempts than any honest page needs: an attempt costs some 20 µs. */
@@ -35,6 +35,12 @@ export function findPhones({ passages }: PageContent, likely: LikelyCountries): 
     if (text !== '') previous = text
   }
   return [...found]
+}
+
+/** A number as a search shows it, in E.164 if it is one of the country or has its own code; else as it was written. */
+export function asE164(written: string, country: string): string {
+  const number = parsePhoneNumberFromString(written, supported(country))
+  return number?.isValid() ? number.number : written
 }
 
 interface Candidate {

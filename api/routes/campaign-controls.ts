@@ -49,7 +49,7 @@ export function campaignControlRoutes({
       permission: 'campaigns:write',
       tag: 'Campaigns',
       summary: actions[action].summary,
-      description: `${actions[action].description} Allowed while the campaign is ${allowedFrom[action].join(', ')}.`,
+      description: `${actions[action].description} Allowed while the campaign is ${allowedFrom[action].join(' or ')}.`,
       params: CampaignParams,
       problems: ['wrong_state'],
       success: { status: 200, description: 'The state of the campaign now', schema: CampaignState },
@@ -87,6 +87,7 @@ export function campaignControlRoutes({
       } else if (!(error instanceof StoryUnreachable)) throw error
       throw new Problem('temporarily_unavailable', 'The campaign gave no answer in time. It is safe to ask again.', {
         headers: { 'retry-after': '5' },
+        cause: error,
       })
     }
   }
@@ -95,6 +96,6 @@ export function campaignControlRoutes({
 function wrongState(action: Action, status: CampaignStatus): Problem {
   return new Problem(
     'wrong_state',
-    `The campaign is ${status}; ${action} is for one that is ${allowedFrom[action].join(', ')}.`,
+    `The campaign is ${status}; ${action} is for one that is ${allowedFrom[action].join(' or ')}.`,
   )
 }

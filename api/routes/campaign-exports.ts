@@ -73,8 +73,9 @@ function exportRoute(
         'content-disposition': `attachment; filename="campaign-${id}.${format}"`,
         'throughline-campaign-status': campaign.status,
       })
-      // When the client goes away, the pipeline ends the reading.
-      await pipeline(Readable.from(textOf(campaign, pagesOf(campaign, as))), response)
+      // One page ahead of the client at most; when the client goes away, the pipeline ends the reading.
+      const text = Readable.from(textOf(campaign, pagesOf(campaign, as)), { highWaterMark: 1 })
+      await pipeline(text, response)
     },
   })
 }
@@ -140,10 +141,9 @@ async function* jsonText(campaign: Campaign, pages: Pages): AsyncIterable<string
   yield `{"campaign":${JSON.stringify({ id, name, status, finished: isFinished(campaign) })},"data":[`
   let separator = '\n'
   for await (const page of pages) {
-    for (const prospect of page) {
-      yield `${separator}${JSON.stringify(campaignProspectAnswer(prospect))}`
-      separator = ',\n'
-    }
+    if (page.length === 0) break
+    yield separator + page.map((prospect) => JSON.stringify(campaignProspectAnswer(prospect))).join(',\n')
+    separator = ',\n'
   }
   yield '\n]}\n'
 }

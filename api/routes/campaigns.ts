@@ -40,6 +40,12 @@ export function campaignRoutes({
       description:
         'Finds businesses by searches, by your own list of websites, or by both; reads their home pages, scores them and exports the list.',
       body: NewCampaign,
+      example: {
+        name: 'Dentists in Austin',
+        searches: [{ engine: 'google_maps', query: 'dentist', location: 'Austin, Texas', limit: 20 }],
+        websites: ['corner-bakery.test', { website: 'https://www.example.com', name: 'Example' }],
+        exclusions: ['competitor.com'],
+      },
       bodyLimit: campaignBodyLimit,
       problems: ['not_allowed_now'],
       success: {

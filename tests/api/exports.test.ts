@@ -5,7 +5,16 @@ import type { CampaignDefinition } from '../../workflows/contracts/prospect-camp
 import { testApi } from '../support/api.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
 
-const { ask, database, organisationId } = await testApi()
+let transactions = 0
+const { ask, database, organisationId } = await testApi({
+  watch: (real) => ({
+    ...real,
+    as: (organisation, work) => {
+      transactions += 1
+      return real.as(organisation, work)
+    },
+  }),
+})
 
 interface Seed {
   website: string
@@ -111,6 +120,23 @@ test('two thousand prospects are exported once each, in both formats, as the lis
     cursor = page.nextCursor
   }
   expect(listed).toEqual(json.slice(0, 300))
+})
+
+test('an export is read no faster than its reader takes it, and not further once the reader has gone', async () => {
+  const id = await campaignWith(Array.from({ length: 6_000 }, (_, n) => ({ website: `long-${n}.com` })))
+  await database.as(
+    organisationId,
+    (tx) => tx`
+      update site_visits set analysis = jsonb_set(analysis, '{title}', to_jsonb(repeat('x', 6000)))
+      where campaign_id = ${id}`,
+  )
+  const [gone, before] = [new AbortController(), transactions]
+  const response = await ask('GET', `/campaigns/${id}/export.csv`, { signal: gone.signal })
+  await response.body?.getReader().read()
+  gone.abort()
+  await ask('GET', '/campaigns')
+  // One to find the campaign, one for the list just asked for, and of the twelve pages those that fit into the buffers between.
+  expect(transactions - before - 2).toBeLessThan(9)
 })
 
 test('prospects below the wanted score are left out, and those without one yet', async () => {

@@ -4,6 +4,7 @@ import { afterAll } from 'vitest'
 import { type Api, type ApiSettings, type ApiWorld, createApi } from '../../api/app.ts'
 import { permissions } from '../../api/permissions.ts'
 import { createApiKey } from '../../db/api-keys.ts'
+import type { Database } from '../../db/client.ts'
 import { createOrganisation } from '../../db/organisations.ts'
 import type { OutboxRow } from '../../db/outbox.ts'
 import { type Stories, StoryNotRunning } from '../../temporal-config/stories.ts'
@@ -53,14 +54,20 @@ export interface TestApi extends TestOrganisation {
 
 /** The API on a port of its own, over a fresh database. Call it at the top of the file; it ends with the file. */
 export async function testApi(
-  changes: Partial<ApiSettings> & Partial<Pick<ApiWorld, 'clock' | 'log'>> = {},
+  changes: Partial<ApiSettings> &
+    Partial<Pick<ApiWorld, 'clock' | 'log'>> & { watch?: (database: Database) => Database } = {},
 ): Promise<TestApi> {
   const organisation = await testOrganisation()
   const { database, system, organisationId } = organisation
-  const { clock = () => new Date(), log = pino({ level: 'silent' }), ...settings } = changes
+  const {
+    clock = () => new Date(),
+    log = pino({ level: 'silent' }),
+    watch = (same: Database) => same,
+    ...settings
+  } = changes
   const stories = standInStories()
   const api = createApi(
-    { database, system, stories, clock, log },
+    { database: watch(database), system, stories, clock, log },
     { requestsPerMinute: 100_000, missingForSearch: null, checksAnswers: true, ...settings },
   )
   const server = createServer(api.app)

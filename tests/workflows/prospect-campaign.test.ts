@@ -148,6 +148,27 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     expect(await readsOf('many')).toHaveLength(300)
   })
 
+  test('a campaign resumed in vain a hundred times continues as new, and books its search once', async () => {
+    await using _ = await world.work()
+    await sandbox.addFault({ provider: 'serpapi', operation: 'search', kind: 'status', status: 401, rate: 1 })
+    const search = { engine: 'google', query: 'florist', location: 'Austin, Texas', limit: 10 } as const
+    const id = await world.start({ searches: [search], websites: listOf('patient', 10) })
+    const handle = environment.client.workflow.getHandle(workflowIdOf(id))
+    const { runId } = await handle.describe()
+    const isWaiting = async () => expect((await world.campaign(id)).status).toBe('waiting')
+    for (let round = 0; (await handle.describe()).runId === runId; round += 1) {
+      await vi.waitFor(isWaiting, { ...patience, interval: 5 })
+      await world.stories.update(workflowIdOf(id), resumeCampaign, `resume-${round}`)
+      expect(round).toBeLessThan(300)
+    }
+    await vi.waitFor(isWaiting, patience)
+    await sandbox.control('DELETE', '/_sandbox/faults')
+    await world.stories.update(workflowIdOf(id), resumeCampaign, 'mended')
+    await world.ended(id)
+    expect(await countsOf(id)).toMatchObject({ searchesPaid: 1 })
+    expect(await readsOf('patient')).toHaveLength(10)
+  })
+
   const listOf = (name: string, count: number) =>
     Array.from({ length: count }, (_, index) => ({ website: `http://${name}-${index}.test/`, name: null }))
   const readsOf = async (name: string) =>

@@ -9,6 +9,11 @@ export interface ProspectCampaignInput {
 
 export type CampaignStatus = 'queued' | 'running' | 'paused' | 'waiting' | 'completed' | 'cancelled' | 'failed'
 
+/** Nothing changes any more. */
+export function isFinished({ status }: { status: CampaignStatus }): boolean {
+  return status === 'completed' || status === 'cancelled' || status === 'failed'
+}
+
 /** In this order. search: businesses are found; analyse: their websites are read and scored. */
 export const campaignStages = ['search', 'analyse'] as const
 export type CampaignStage = (typeof campaignStages)[number]
@@ -32,6 +37,14 @@ export interface CampaignState {
   problem: string | null
   /** Counts the changes, so that a late write of an earlier one is recognised. */
   revision: number
+}
+
+export const queuedCampaign: CampaignState = {
+  status: 'queued',
+  stage: null,
+  waitingFor: null,
+  problem: null,
+  revision: 0,
 }
 
 export interface CampaignResult {
