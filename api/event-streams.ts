@@ -5,7 +5,7 @@ import { type StoryEvent, storyEventsAfter, storyEventsChannel } from '../db/sto
 import type { Logger } from '../log.ts'
 import { Problem } from './problem.ts'
 
-export interface StreamedStory {
+interface StreamedStory {
   organisationId: string
   storyId: string
   /** The number of the last event that the reader has. */

@@ -59,18 +59,22 @@ function operation(endpoint: Endpoint): ZodOpenApiOperationObject {
     responses: {
       [success.status]: {
         description: success.description,
-        headers: Object.fromEntries(
-          Object.entries(success.headers ?? {}).map(([name, text]) => [
-            name,
-            { description: text, schema: { type: 'string' } },
-          ]),
-        ),
+        ...(success.headers && { headers: headersOf(success.headers) }),
         content: { [success.mediaType]: { schema: success.schema } },
       },
       ...(success.alternative && { [success.alternative.status]: { description: success.alternative.description } }),
       ...problemResponses(problemsOf(endpoint)),
     },
   }
+}
+
+function headersOf(descriptions: Readonly<Record<string, string>>) {
+  return Object.fromEntries(
+    Object.entries(descriptions).map(([name, text]) => [
+      name,
+      { description: text, schema: { type: 'string' as const } },
+    ]),
+  )
 }
 
 /** What can go wrong follows from what the route takes; the rest it says itself. */

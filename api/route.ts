@@ -67,7 +67,7 @@ export interface Answer<Result> {
 }
 
 /** A request of a known caller, unread. */
-export interface Received {
+interface Received {
   caller: Caller
   requestId: string
   now: Date

@@ -18,7 +18,7 @@ export interface CampaignProspect {
 }
 
 /** What the home page showed, as the reading activity stores it. */
-export interface SiteAnalysis {
+interface SiteAnalysis {
   title: string | null
   https: boolean
   viewport: boolean
@@ -26,7 +26,7 @@ export interface SiteAnalysis {
   phones: string[]
 }
 
-export interface ScoreReason {
+interface ScoreReason {
   text: string
   points: number
 }

@@ -13,6 +13,8 @@ const schedules: ScheduleOptions[] = [
       taskQueue: storiesQueue,
       workflowExecutionTimeout: '5 minutes',
       staticSummary: 'Starts the stories whose start could not be told at once',
+      staticDetails:
+        'Delivers rows of the table `outbox` that are `pending` and due. Those that can never be delivered become `dead`.',
       typedSearchAttributes: [{ key: processKindKey, value: 'outboxSweep' }],
     },
     // One sweep at a time; after an outage one sweep does the work of all that were missed.

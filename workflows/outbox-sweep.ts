@@ -1,4 +1,4 @@
-import { proxyActivities } from '@temporalio/workflow'
+import { proxyActivities, setCurrentDetails } from '@temporalio/workflow'
 import type { OutboxActivities } from '../activities/outbox.ts'
 
 // One attempt: the schedule comes round again sooner than a retry would be worth its events.
@@ -9,5 +9,7 @@ const { sweepOutbox } = proxyActivities<OutboxActivities>({
 
 /** Starts the stories whose start could not be told to Temporal at once. */
 export async function outboxSweep(): Promise<{ delivered: number; failed: number }> {
-  return sweepOutbox()
+  const swept = await sweepOutbox()
+  setCurrentDetails(`${swept.delivered} delivered, ${swept.failed} still due or dead`)
+  return swept
 }

@@ -17,19 +17,29 @@ import { CampaignParams, CampaignState, isFinished } from './campaign-answers.ts
 
 type Action = keyof typeof allowedFrom
 
-const actions: Record<Action, { update: UpdateDefinition<State>; summary: string; description: string }> = {
+interface Control {
+  update: UpdateDefinition<State>
+  leadsTo: CampaignStatus
+  summary: string
+  description: string
+}
+
+const actions: Record<Action, Control> = {
   pause: {
     update: pauseCampaign,
+    leadsTo: 'paused',
     summary: 'Pause a campaign',
     description: 'Nothing new is begun; what is being read is finished.',
   },
   resume: {
     update: resumeCampaign,
+    leadsTo: 'running',
     summary: 'Resume a campaign',
     description: 'Goes on after a pause, or once what `problem` names has been mended.',
   },
   cancel: {
     update: cancelCampaign,
+    leadsTo: 'cancelled',
     summary: 'Cancel a campaign',
     description: 'Ends it for good. What it has found stays and can be exported.',
   },
@@ -55,7 +65,9 @@ export function campaignControlRoutes({
       success: { status: 200, description: 'The state of the campaign now', schema: CampaignState },
       async handler({ params: { id }, key, requestId, as }) {
         const campaign = found(await as((tx) => findCampaign(tx, id)), 'campaign')
-        if (!allowedFrom[action].includes(campaign.status)) throw wrongState(action, campaign.status)
+        // With a key it may be the repetition of a request whose answer was lost: then the story has that answer.
+        const mayBeRepeated = key !== null && campaign.status === actions[action].leadsTo
+        if (!allowedFrom[action].includes(campaign.status) && !mayBeRepeated) throw wrongState(action, campaign.status)
         // One id for all tries of one request: the story then changes once, whatever became of the first answer.
         const updateId = `${action}/${key ?? requestId}`
         const asked = await ask(id, action, updateId, async () =>

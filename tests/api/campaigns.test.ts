@@ -204,6 +204,14 @@ test('a control in the wrong state is refused with the state, without asking the
   }
 })
 
+test('a control is asked of the story again when the answer to the first request was lost, and only then', async () => {
+  const id = await campaignRow(database, organisationId, { status: 'paused' })
+  stories.change = async () => paused
+  const repeated = await ask('POST', `/campaigns/${id}/pause`, { headers: { 'idempotency-key': 'lost' } })
+  expect(repeated.status).toBe(200)
+  expect((await control(id, 'pause')).status).toBe(409)
+})
+
 test('a control that the story refuses is answered 409', async () => {
   stories.change = () => Promise.reject(new StoryRefused('wrong_state', 'the campaign is paused'))
   const id = await campaignRow(database, organisationId)

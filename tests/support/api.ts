@@ -11,13 +11,13 @@ import { type Stories, StoryNotRunning } from '../../temporal-config/stories.ts'
 import { type TestOrganisation, testOrganisation } from './organisation.ts'
 
 /** Stands for Temporal where that is not the point: replace its functions as a test needs. */
-export interface StandInStories extends Stories {
+interface StandInStories extends Stories {
   delivered: OutboxRow[]
   /** What an update is answered with. */
   change(workflowId: string, updateId: string): Promise<unknown>
 }
 
-export function standInStories(): StandInStories {
+function standInStories(): StandInStories {
   const stories: StandInStories = {
     delivered: [],
     async deliver(row) {
@@ -32,7 +32,7 @@ export function standInStories(): StandInStories {
   return stories
 }
 
-export interface Asked {
+interface Asked {
   key?: string | null
   body?: unknown
   headers?: Record<string, string>
