@@ -70,12 +70,19 @@ async function run(
   const booted = await bootAndReport(config, options, report, supervisor, stages)
   showProviders(booted.config)
   if (!options.serve) {
-    report.stories = await runSamples({ ...booted, sitesDir: options.sitesDir, say, signal })
+    const samples = runSamples({ ...booted, sitesDir: options.sitesDir, say, signal })
+    report.stories = await (options.once ? samples : samples.catch(tellAndGoOn))
   }
   if (options.once) return 'completed'
   if (options.report !== undefined) writeReport(options.report, report)
   showLinks(booted.urls)
   return new Promise(() => {}) // Stays up.
+}
+
+/** A sample that did not end well, one that was cancelled for instance, is no reason to take everything down with it. */
+function tellAndGoOn(error: unknown): [] {
+  say(`\nThe sample did not complete: ${messageOf(error)}`)
+  return []
 }
 
 async function bootAndReport(

@@ -12,22 +12,21 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const compose: unknown = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'))
 const specification = join(loadConfig().specsDir, 'compose-spec.json')
 
-test.skipIf(!existsSync(specification))(
-  `docker-compose.yml is valid by the Compose specification (skipped where ${specification} is absent)`,
-  () => {
-    const ajv = new Ajv2019.default({ strict: false, allErrors: true })
-    addFormats.default(ajv)
-    // Its $schema and id are of no form that validators know; its dialect is that of Ajv2019.
-    const {
-      $schema: _,
-      id: __,
-      ...schema
-    } = z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(specification, 'utf8')))
-    const validate = ajv.compile(schema)
-    validate(compose)
-    expect(validate.errors).toBeNull()
-  },
-)
+const isAbsent = !existsSync(specification)
+const name = 'docker-compose.yml is valid by the Compose specification'
+
+test.skipIf(isAbsent)(isAbsent ? `${name} (skipped: no compose-spec.json in SPECS_DIR)` : name, () => {
+  const ajv = new Ajv2019.default({ strict: false, allErrors: true })
+  addFormats.default(ajv)
+  // The specification names its dialect by an address that no validator knows, and parts of itself by the old keyword "id".
+  ajv.removeKeyword('id')
+  const { $schema: _, ...schema } = z
+    .record(z.string(), z.unknown())
+    .parse(JSON.parse(readFileSync(specification, 'utf8')))
+  const validate = ajv.compile(schema)
+  validate(compose)
+  expect(validate.errors).toBeNull()
+})
 
 const Compose = z.object({
   services: z.record(

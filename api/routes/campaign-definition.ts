@@ -1,3 +1,4 @@
+import { isSupportedCountry } from 'libphonenumber-js'
 import type {
   CampaignDefinition,
   ListedWebsite,
@@ -32,6 +33,16 @@ export function defineCampaign(asked: NewCampaign): Omit<CampaignDefinition, 'co
     errors.push({ pointer: `/exclusions/${index}`, detail: 'Give a domain to leave out, such as competitor.com.' })
     return text
   })
+  const searches = new Map<string, number>()
+  for (const [index, { engine, query, location }] of asked.searches.entries()) {
+    const identity = JSON.stringify([engine, query, location])
+    const first = searches.get(identity)
+    if (first === undefined) searches.set(identity, index)
+    else errors.push({ pointer: `/searches/${index}`, detail: `This is the search of /searches/${first} again.` })
+  }
+  if (asked.country !== undefined && !isSupportedCountry(asked.country)) {
+    errors.push({ pointer: '/country', detail: 'No country has this code: give one such as US.' })
+  }
   if (errors.length > 0) throw invalidInput(errors)
   if (asked.searches.length === 0 && websites.length === 0) {
     throw invalidInput([{ pointer: '', detail: 'Nothing to search: give searches, websites or websitesCsv.' }])

@@ -70,6 +70,12 @@ test('while Temporal hangs, campaigns are accepted at once, wait in the outbox, 
   expect(away.delivered).toHaveLength(12)
 })
 
+test('a search given twice and a country that does not exist are named', async () => {
+  const { code, errors } = await refused({ name: 'Twice', country: 'ZZ', searches: [search, search] })
+  expect(code).toBe('invalid_input')
+  expect(errors?.map(({ pointer }) => pointer)).toEqual(['/searches/1', '/country'])
+})
+
 test('nothing to search is answered 400', async () => {
   expect(await refused({ name: 'Empty' })).toMatchObject({ code: 'invalid_input', errors: [{ pointer: '' }] })
   expect(await refused({ name: 'Empty', websitesCsv: 'website\n' })).toMatchObject({ errors: [{ pointer: '' }] })

@@ -36,7 +36,9 @@ export interface CampaignWorld {
   stories: Stories
   /** Starts the workers; they stop when the returned object is disposed of. */
   work(changes?: Partial<World>): Promise<AsyncDisposable>
-  /** A campaign as the API starts it: row and outbox first, then Temporal. Returns its id. */
+  /** A campaign as the API stores it: its row and that of the outbox. Returns its id. */
+  enqueue(definition: Partial<CampaignDefinition>): Promise<string>
+  /** The same, handed over to Temporal right after. */
   start(definition: Partial<CampaignDefinition>): Promise<string>
   campaign(id: string): Promise<Campaign>
   /** Waits for the workflow's end. */
@@ -88,30 +90,10 @@ export function campaignWorld(
         },
       }
     },
+    enqueue,
     async start(definition) {
-      const now = clock()
-      const id = await database.as(organisationId, async (tx) => {
-        const complete: CampaignDefinition = {
-          country: 'US',
-          searches: [],
-          websites: [],
-          exclusions: [],
-          export: { formats: ['csv', 'json'], minScore: 0 },
-          ...definition,
-        }
-        const campaignId = await insertCampaign(tx, { name: 'Test', definition: complete, actor: 'system', now })
-        const start = {
-          workflowId: workflowIdOf(campaignId),
-          name: 'prospectCampaign',
-          args: { organisationId, campaignId },
-          subjectId: campaignId,
-          summary: 'Test',
-          requestId: 'test',
-        }
-        await enqueueStart(tx, start, now)
-        return campaignId
-      })
-      await deliverDue(system, stories, { now, limit: 10, workflowId: workflowIdOf(id) })
+      const id = await enqueue(definition)
+      await deliverDue(system, stories, { now: clock(), limit: 10, workflowId: workflowIdOf(id) })
       return id
     },
     async campaign(id) {
@@ -122,5 +104,30 @@ export function campaignWorld(
     async ended(id) {
       await temporal.client.workflow.getHandle(workflowIdOf(id)).result()
     },
+  }
+
+  function enqueue(definition: Partial<CampaignDefinition>): Promise<string> {
+    const now = clock()
+    return database.as(organisationId, async (tx) => {
+      const complete: CampaignDefinition = {
+        country: 'US',
+        searches: [],
+        websites: [],
+        exclusions: [],
+        export: { formats: ['csv', 'json'], minScore: 0 },
+        ...definition,
+      }
+      const campaignId = await insertCampaign(tx, { name: 'Test', definition: complete, actor: 'system', now })
+      const start = {
+        workflowId: workflowIdOf(campaignId),
+        name: 'prospectCampaign',
+        args: { organisationId, campaignId },
+        subjectId: campaignId,
+        summary: 'Test',
+        requestId: 'test',
+      }
+      await enqueueStart(tx, start, now)
+      return campaignId
+    })
   }
 }
