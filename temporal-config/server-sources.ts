@@ -5,7 +5,6 @@ import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { EnvHttpProxyAgent, fetch } from 'undici'
 import { type CachePlaces, cachePlaces, putIntoCache } from './cache.ts'
-import type { Source } from './server.ts'
 
 /** The last release that `go install` accepts: later ones replace modules. */
 const cliVersion = '1.5.1'
@@ -19,6 +18,16 @@ const buildMs = 20 * 60_000
 const commandNotFound = 127
 
 const run = promisify(execFile)
+
+/** One way to come by the command `temporal`. */
+export interface Source {
+  /** Finishes the sentence "Temporal server: ...". */
+  what: string
+  /** Undefined: it is not there, which is nothing to speak of. Throws when it should have worked, with the reason. */
+  find(): Promise<string | undefined>
+  /** Takes long enough that people want to know beforehand. */
+  isSlow?: true
+}
 
 /** Every way to come by the command `temporal`, the quickest first. */
 export function temporalCommandSources(places: CachePlaces): Source[] {

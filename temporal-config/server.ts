@@ -1,16 +1,6 @@
 import type { Config } from '../config.ts'
 import type { CachePlaces } from './cache.ts'
-import { temporalCommandSources } from './server-sources.ts'
-
-/** One way to come by the command `temporal`. */
-export interface Source {
-  /** Finishes the sentence "Temporal server: ...". */
-  what: string
-  /** Undefined: it is not there, which is nothing to speak of. Throws when it should have worked, with the reason. */
-  find(): Promise<string | undefined>
-  /** Takes long enough that people want to know beforehand. */
-  isSlow?: true
-}
+import { type Source, temporalCommandSources } from './server-sources.ts'
 
 /** `given`: somebody runs a server for us. `command`: the dev server can be run with this command. */
 export type TemporalServer = { kind: 'given' } | { kind: 'command'; command: string }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { loadConfig } from '../../config.ts'
-import { resolveTemporalServer, type Source } from '../../temporal-config/server.ts'
+import { resolveTemporalServer } from '../../temporal-config/server.ts'
+import type { Source } from '../../temporal-config/server-sources.ts'
 
 test('a given server is taken as it is, nothing is searched for', async () => {
   const { result, asked } = await resolve({ TEMPORAL_ADDRESS: 'temporal.example:7233' }, { path: '/usr/bin/temporal' })
