@@ -24,12 +24,12 @@ export function createLogger(options: { name: string; level: string }): Logger {
       paths: secret.flatMap((field) => [field, `*.${field}`, `*.*.${field}`, `*.*.*.${field}`]),
       censor: '[redacted]',
     },
-    serializers: { err: withoutQuotedInput },
+    serializers: { err: withoutRows },
   })
 }
 
-/** Databases and URL parsers quote in an error what they were given; its kind and its place in the code are enough to find it. */
-function withoutQuotedInput(error: unknown): object {
+/** Databases put rows and parameters into fields of their errors: kind, message, code and place are enough to find the cause. */
+function withoutRows(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error }
   const code = 'code' in error ? { code: error.code } : {}
   return { type: error.name, message: error.message, ...code, stack: error.stack }
