@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -18,17 +19,24 @@ const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postg
 const addressList = text
   .transform((list) => list.split(',').map((entry) => entry.trim()))
   .pipe(z.array(text.regex(/^(\[[\da-f:.]+\]|[^\s:]+):\d{1,5}$/i, 'must be host:port, several with commas between')))
+const proxies = text
+  .transform((given) => (/^\d+$/.test(given) ? Number(given) : given.split(',').map((entry) => entry.trim())))
+  .refine((given) => typeof given === 'number' || given.every(isSubnet), {
+    error: 'must be a number of proxies, or addresses and subnets with commas between',
+  })
 
 /** Every setting there is. `.env.example` explains each. */
 export const settings = z.object({
   NODE_ENV: oneOf('development', 'production', 'test').default('development'),
   DATA_DIR: text.default('.data'),
+  XDG_CACHE_HOME: text.default(resolve(homedir(), '.cache')),
   LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
   SPECS_DIR: text.default(resolve(repository, '../shared/specs')),
 
   API_HOST: text.default('127.0.0.1'),
   API_PORT: port.default(3000),
   RATE_LIMIT_PER_MINUTE: count.default(600),
+  TRUST_PROXY: proxies.optional(),
 
   DATABASE_URL: postgresUrl.optional(),
   DATABASE_SYSTEM_URL: postgresUrl.optional(),
@@ -76,7 +84,6 @@ export type Setting = keyof z.infer<typeof settings>
 export type Environment = Readonly<Record<string, string | undefined>>
 export type Config = ReturnType<typeof group>
 
-const databaseSettings: readonly Setting[] = ['DATABASE_URL', 'DATABASE_SYSTEM_URL', 'DATABASE_OWNER_URL']
 const sandboxSettings: readonly Setting[] = ['SITE_ALLOW_ADDRESSES', 'SITES_BASE_URL', 'SITES_TLS_BASE_URL']
 
 /** No message quotes the value of these. */
@@ -110,7 +117,7 @@ export function loadConfig(env: Environment = ownEnvironment()): Config {
   throw new ConfigError([title, ...problems.map((problem) => `  ${problem}`)].join('\n'))
 }
 
-/** The environment for a process that we start: ours with `changes` over it. */
+/** The environment for a process that we start: ours with `changes` over it. An empty value takes a setting away. */
 export function childEnvironment(changes: Partial<Record<Setting, string>> = {}): Environment {
   return { ...ownEnvironment(), ...changes }
 }
@@ -148,26 +155,29 @@ function wrongValues(error: z.ZodError | undefined, given: Environment): string[
 }
 
 function contradictions(given: Environment): string[] {
-  const missing = databaseSettings.filter((name) => given[name] === undefined)
   const problems: string[] = []
-  if (missing.length < databaseSettings.length) {
-    for (const name of missing)
-      problems.push(`${name} is missing: ${databaseSettings.join(', ')} come together or not at all`)
+  if (given.DATABASE_URL ?? given.DATABASE_SYSTEM_URL ?? given.DATABASE_OWNER_URL) {
+    for (const name of ['DATABASE_URL', 'DATABASE_SYSTEM_URL']) {
+      if (given[name] === undefined) problems.push(`${name} is missing: a database of your own needs both logins`)
+    }
   }
   if (given.NODE_ENV === 'production') {
     for (const name of sandboxSettings) {
       if (given[name] !== undefined) problems.push(`${name} is for the sandbox and tests, production refuses it`)
     }
-    if (isLoopback(given.SERPAPI_BASE_URL) && given.SERPAPI_API_KEY === undefined) {
-      problems.push('SERPAPI_API_KEY is missing: production refuses a provider on this machine without its key')
+    const baseUrl = webUrl.safeParse(given.SERPAPI_BASE_URL).data ?? serpApiUrl
+    if (baseUrl !== serpApiUrl && given.SERPAPI_API_KEY === undefined) {
+      problems.push('SERPAPI_API_KEY is missing: production refuses a stand-in for a provider without its key')
     }
   }
   return problems
 }
 
-function isLoopback(url: string | undefined): boolean {
-  const host = url !== undefined && URL.canParse(url) ? new URL(url).hostname : ''
-  return host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || host.startsWith('127.')
+/** As Express takes it: an address, alone or with the length of a prefix, or its name for a private range. */
+function isSubnet(entry: string): boolean {
+  const [, address = '', length = '1'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
+  const isRange = isIP(address) > 0 && Number(length) >= 1 && Number(length) <= (isIP(address) === 4 ? 32 : 128)
+  return isRange || ['loopback', 'linklocal', 'uniquelocal'].includes(entry)
 }
 
 function group(values: z.infer<typeof settings>, given: Environment) {
@@ -175,10 +185,15 @@ function group(values: z.infer<typeof settings>, given: Environment) {
     environment: values.NODE_ENV,
     dataDir: resolve(values.DATA_DIR),
     /** For what was downloaded or built once and serves every project folder; may not be writable. */
-    cacheDir: resolve(given.XDG_CACHE_HOME ?? resolve(homedir(), '.cache'), 'throughline'),
+    cacheDir: resolve(values.XDG_CACHE_HOME, 'throughline'),
     logLevel: values.LOG_LEVEL,
     specsDir: resolve(values.SPECS_DIR),
-    api: { host: values.API_HOST, port: values.API_PORT, rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE },
+    api: {
+      host: values.API_HOST,
+      port: values.API_PORT,
+      rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
+      trustProxy: values.TRUST_PROXY ?? (false as const),
+    },
     /** Undefined: the embedded server is meant. */
     database: databaseLogins(values),
     postgres: { port: values.POSTGRES_PORT },
@@ -216,9 +231,10 @@ function group(values: z.infer<typeof settings>, given: Environment) {
   })
 }
 
+/** The owner's address is for migrations alone: other processes need not, and should not, have it. */
 function databaseLogins(values: z.infer<typeof settings>) {
   const { DATABASE_URL: appUrl, DATABASE_SYSTEM_URL: systemUrl, DATABASE_OWNER_URL: ownerUrl } = values
-  return appUrl && systemUrl && ownerUrl ? { appUrl, systemUrl, ownerUrl } : undefined
+  return appUrl && systemUrl ? { appUrl, systemUrl, ownerUrl } : undefined
 }
 
 function temporalVariables(given: Environment): Record<string, string> {

@@ -10,33 +10,51 @@ export interface CampaignRef {
   campaignId: string
 }
 
+export interface CampaignChange {
+  state: CampaignState
+  event: CampaignEvent
+  /** Who asked for it: `key:{id}`, `operator` (Temporal Web UI) or `system`. */
+  actor: string
+}
+
+export interface RecordedChange {
+  revision: number
+  counts: CampaignCounts
+}
+
 export type CampaignActivities = ReturnType<typeof createCampaignActivities>
 
 export function createCampaignActivities({ database, clock }: { database: Database; clock: Clock }) {
   return {
-    /** How much there is to do. */
-    async openCampaign({ organisationId, campaignId }: CampaignRef): Promise<{ searches: number }> {
-      const definition = await database.as(organisationId, (tx) => campaignDefinition(tx, campaignId))
-      if (!definition) throw notFound('campaign')
-      return { searches: definition.searches.length }
+    /** How much there is to do, and how far it is. */
+    async openCampaign({
+      organisationId,
+      campaignId,
+    }: CampaignRef): Promise<{ searches: number; counts: CampaignCounts }> {
+      return database.as(organisationId, async (tx) => {
+        const definition = await campaignDefinition(tx, campaignId)
+        if (!definition) throw notFound('campaign')
+        return { searches: definition.searches.length, counts: await campaignCounts(tx, campaignId) }
+      })
     },
 
-    /** Writes a change of the campaign with its event, in one transaction; a change that is there already is left alone. */
-    async recordCampaign(
-      change: CampaignRef & { state: CampaignState; event: CampaignEvent; now: number },
-    ): Promise<CampaignCounts> {
-      const { organisationId, campaignId, state, event } = change
+    /**
+     * Writes a change of the campaign with its event, in one transaction; a change that is there already is left alone. A returned
+     * revision above the change's own means that the row is ahead of this workflow, as after a reset.
+     */
+    async recordCampaign(change: CampaignRef & CampaignChange & { now: number }): Promise<RecordedChange> {
+      const { organisationId, campaignId, state, event, actor } = change
       const now = decisionTime(clock, change.now)
       return database.as(organisationId, async (tx) => {
-        const recorded = await recordCampaignState(tx, campaignId, state, now)
+        const { recorded, revision } = await recordCampaignState(tx, campaignId, state, now)
         const counts = await campaignCounts(tx, campaignId)
         if (recorded) {
           const { status, stage, waitingFor, problem } = state
           await appendStoryEvents(tx, campaignId, [
-            { type: event, data: { status, stage, waitingFor, problem, counts: { ...counts } }, at: now },
+            { type: event, data: { status, stage, waitingFor, problem, actor, counts: { ...counts } }, at: now },
           ])
         }
-        return counts
+        return { revision, counts }
       })
     },
 

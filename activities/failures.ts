@@ -8,9 +8,12 @@ function failureOf(error: ProviderError): ApplicationFailure {
     type: error.outcome,
     message: `${error.provider}:${error.code}`,
     nonRetryable: error.outcome === 'rejected' || error.outcome === 'unconfirmed',
-    ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: error.retryAfterMs }),
+    ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: Math.min(error.retryAfterMs, longestPauseMs) }),
   })
 }
+
+/** A provider may ask for a pause; it cannot put a story off for days. */
+const longestPauseMs = 10 * 60_000
 
 /** Never retried: the row that the story is about does not exist. */
 export function notFound(what: string): ApplicationFailure {

@@ -56,6 +56,8 @@ export interface BusinessSearch {
 export type SiteFailureCode =
   | 'invalid_url'
   | 'dns_not_found'
+  | 'dns_failed'
+  | 'network_unreachable'
   | 'address_not_allowed'
   | 'port_not_allowed'
   | 'connection_failed'

@@ -12,13 +12,15 @@ import {
 import type { CampaignDefinition } from '../workflows/contracts/prospect-campaign.schema.ts'
 import type { CampaignCounts } from '../workflows/contracts/prospect-campaign.ts'
 import { type ShownBusiness, sift } from '../workflows/rules/sifting.ts'
+import { exclusionOf, homePageOf } from '../workflows/rules/websites.ts'
 import { asE164 } from './analysis/phones.ts'
 import type { CampaignRef } from './campaigns.ts'
 import { type Clock, decisionTime } from './clock.ts'
 import { notFound } from './failures.ts'
 import { whileHeartbeating } from './heartbeat.ts'
-import { type BusinessSearch, ProviderError } from './ports.ts'
+import { type BusinessSearch, type FoundBusiness, ProviderError } from './ports.ts'
 import { reportProgress } from './progress.ts'
+import { storable } from './storable.ts'
 
 /** `finished` is false when the campaign was paused or ended in between: there is more to do once it goes on. */
 export interface BatchResult {
@@ -45,27 +47,24 @@ export function createSearchActivities({
     /** Takes the user's own list in, page by page. */
     async importWebsites(batch: CampaignRef & { now: number }): Promise<BatchResult> {
       const definition = await load(batch)
-      const { websites } = definition
+      const isExcluded = exclusionOf(definition.exclusions)
+      const pages = Math.ceil(definition.websites.length / websitesPerPage)
+      let page = 0
       return whileHeartbeating(
-        () => 'own list',
+        () => ({ page }),
         async () => {
-          for (let page = 0; page * websitesPerPage < websites.length; page += 1) {
-            const identity: SearchPageIdentity = {
-              campaignId: batch.campaignId,
-              engine: 'list',
-              fingerprint: 'list',
-              page,
-            }
-            const businesses = websites
+          for (; page < pages; page += 1) {
+            const identity = { campaignId: batch.campaignId, engine: 'list' as const, fingerprint: 'list', page }
+            const businesses = definition.websites
               .slice(page * websitesPerPage, (page + 1) * websitesPerPage)
               .map(({ name, website }) => ({ name, website, placeId: null, phone: null, address: null }))
-            const hasMore = (page + 1) * websitesPerPage < websites.length
-            const stopped = await database.as(batch.organisationId, async (tx) => {
-              const claim = await claimWhileRunning(tx, identity, decisionTime(clock, batch.now))
-              if (claim?.action === 'ask') await record(tx, batch, definition, claim.searchId, { businesses, hasMore })
-              return claim === null
+            const answer = { ...sift(businesses, isExcluded), results: businesses.length, hasMore: page + 1 < pages }
+            const claim = await database.as(batch.organisationId, async (tx) => {
+              const claimed = await claimWhileRunning(tx, identity, decisionTime(clock, batch.now))
+              if (claimed?.action === 'ask') await record(tx, batch, definition, claimed.searchId, answer)
+              return claimed
             })
-            if (stopped) return result(batch, false)
+            if (claim === null) return result(batch, false)
           }
           return result(batch, true)
         },
@@ -77,6 +76,7 @@ export function createSearchActivities({
       const definition = await load(batch)
       const wanted = definition.searches[batch.index]
       if (!wanted) throw notFound('search')
+      const isExcluded = exclusionOf(definition.exclusions)
       const fingerprint = fingerprintOf(wanted, definition.country)
       let page = 0
       return whileHeartbeating(
@@ -99,17 +99,18 @@ export function createSearchActivities({
             const { engine, query, location } = wanted
             const asked = { engine, query, location, country: definition.country, page }
             const found = await search.searchPage(asked, signal).catch(async (error: unknown) => {
-              if (isRefusal(error)) {
+              if (claim.isUnspent && isRefusal(error)) {
                 await database.as(batch.organisationId, (tx) => recordRefusal(tx, claim.searchId))
               }
               throw error
             })
-            const businesses = found.businesses.slice(0, wanted.limit - taken)
+            const businesses = found.businesses
+              .slice(0, wanted.limit - taken)
+              .map((business) => shown(business, definition.country))
             taken += businesses.length
             const hasMore = found.hasMore && businesses.length > 0 && taken < wanted.limit
-            await database.as(batch.organisationId, (tx) =>
-              record(tx, batch, definition, claim.searchId, { businesses, hasMore }),
-            )
+            const answer = { ...sift(businesses, isExcluded), results: businesses.length, hasMore }
+            await database.as(batch.organisationId, (tx) => record(tx, batch, definition, claim.searchId, answer))
             if (!hasMore) return result(batch, true)
           }
         },
@@ -133,35 +134,30 @@ export function createSearchActivities({
     batch: CampaignRef & { now: number },
     definition: CampaignDefinition,
     searchId: string,
-    answer: { businesses: readonly ShownBusiness[]; hasMore: boolean },
+    { kept, dropped, results, hasMore }: ReturnType<typeof sift> & { results: number; hasMore: boolean },
   ): Promise<void> {
-    const businesses = answer.businesses.map((business) => ({
-      ...business,
-      phone: business.phone && asE164(business.phone, definition.country),
-    }))
-    const { kept, dropped } = sift(businesses, definition.exclusions)
-    const closed = await recordSearchPage(tx, searchId, {
-      results: answer.businesses.length,
-      hasMore: answer.hasMore,
-      ...dropped,
-    })
-    if (!closed) return
+    if (!(await recordSearchPage(tx, searchId, { results, hasMore, ...dropped }))) return
     await recordFindings(tx, { campaignId: batch.campaignId, searchId, findings: kept })
-    if (answer.hasMore) return
+    if (hasMore) return
     const total = definition.searches.length + (definition.websites.length > 0 ? 1 : 0)
     const count = async () => ({ done: await countEndedSearches(tx, batch.campaignId), total })
-    await reportProgress(
-      tx,
-      batch.campaignId,
-      'prospect.found',
-      { name: 'search', count },
-      decisionTime(clock, batch.now),
-    )
+    const now = decisionTime(clock, batch.now)
+    await reportProgress(tx, batch.campaignId, 'prospect.found', { name: 'search', count }, now)
   }
 
   async function result({ organisationId, campaignId }: CampaignRef, finished: boolean): Promise<BatchResult> {
     return { finished, counts: await database.as(organisationId, (tx) => campaignCounts(tx, campaignId)) }
   }
+}
+
+/** A business as it is kept: its home page rather than the page that was found, its number in E.164, text that can be stored. */
+function shown(business: FoundBusiness, country: string): ShownBusiness {
+  const { website, phone } = business
+  return storable({
+    ...business,
+    website: website === null ? null : homePageOf(website),
+    phone: phone === null ? null : asE164(phone, country),
+  })
 }
 
 /** The provider surely took nothing: what was booked pays for the next call of this page. */

@@ -1,11 +1,12 @@
 import { Context } from '@temporalio/activity'
-import { campaignCounts, campaignDefinition, campaignIsRunning } from '../db/campaigns.ts'
+import { campaignCountry, campaignCounts, campaignIsRunning } from '../db/campaigns.ts'
 import type { Database, Tx } from '../db/client.ts'
 import {
   type ClaimedVisit,
-  claimVisits,
+  claimVisit,
   recordVisit,
   releaseVisits,
+  takeOverVisits,
   type VisitClaim,
   type VisitOutcome,
   visitProgress,
@@ -19,6 +20,7 @@ import { whileHeartbeating } from './heartbeat.ts'
 import { SiteFailure, type SiteReader } from './ports.ts'
 import { reportProgress } from './progress.ts'
 import type { BatchResult } from './searches.ts'
+import { storable } from './storable.ts'
 
 export type SiteActivities = ReturnType<typeof createSiteActivities>
 
@@ -52,8 +54,11 @@ export function createSiteActivities({
         claim: `${info.workflowExecution?.runId}/${info.activityId}`,
         attempt: info.attempt,
       }
-      const definition = await database.as(organisationId, (tx) => campaignDefinition(tx, campaignId))
-      if (!definition) throw notFound('campaign')
+      const country = await database.as(organisationId, async (tx) => {
+        await takeOverVisits(tx, by)
+        return campaignCountry(tx, campaignId)
+      })
+      if (country === null) throw notFound('campaign')
       let begun = 0
       let reportedAt = clock().getTime()
 
@@ -62,7 +67,7 @@ export function createSiteActivities({
         async (signal) => {
           const readers = Array.from({ length: concurrency }, async () => {
             let visit = await step(null)
-            while (visit) visit = await step(await visitSite(visit, definition.country, signal))
+            while (visit) visit = await step(await visitSite(visit, country, signal))
           })
           // All readers have ended before the batch does: none works on for an attempt that is over.
           const failed = (await Promise.allSettled(readers)).find((reader) => reader.status === 'rejected')
@@ -83,13 +88,14 @@ export function createSiteActivities({
       async function step(outcome: VisitOutcome | null): Promise<ClaimedVisit | undefined> {
         const now = decisionTime(clock, batch.now)
         return database.as(organisationId, async (tx) => {
-          if (outcome) await recordVisit(tx, by, outcome, now)
+          // Another attempt has taken over what this one held: this one is over, though its process may not know.
+          if (outcome && !(await recordVisit(tx, by, outcome, now))) return undefined
           if (outcome && now.getTime() - reportedAt > reportEveryMs) {
             reportedAt = now.getTime()
             await report(tx)
           }
           if (begun >= batch.limit) return undefined
-          const [visit] = await claimVisits(tx, by, 1, now)
+          const visit = await claimVisit(tx, by, now)
           if (visit) begun += 1
           return visit
         })
@@ -111,7 +117,7 @@ export function createSiteActivities({
     const unread = { prospectId, failure: null, failureDetail: null, analysis: null }
     if (url === null) return { ...unread, ...scoreProspect({ site: { state: 'none' }, hasEmail: false, hasPhone }) }
     try {
-      const analysis = analysePage(await sites.read(url, signal), country)
+      const analysis = storable(analysePage(await sites.read(url, signal), country))
       const facts = {
         site: { state: 'read' as const, ...analysis },
         hasEmail: analysis.emails.length > 0,

@@ -32,6 +32,8 @@ export interface ApiWorld {
 export interface ApiSettings {
   /** Of one API key. */
   requestsPerMinute: number
+  /** Whose `X-Forwarded-For` is believed, as Express takes it: a number of proxies, their subnets, or nobody's. */
+  trustProxy: number | readonly string[] | false
   /** The setting without which no search can be made; null when all is there. */
   missingForSearch: string | null
   /** Whether each answer is held against its schema: cheap, and not for production. */
@@ -59,7 +61,7 @@ export function createApi({ database, system, stories, clock, log }: ApiWorld, s
   let stopping = false
 
   const app = express()
-  app.set('query parser', 'simple').set('etag', false)
+  app.set('query parser', 'simple').set('etag', false).set('trust proxy', settings.trustProxy)
   app.use(createRequestLog(log))
   app.use(helmet({ contentSecurityPolicy: { directives: contentSecurityPolicy, useDefaults: false } }))
   app.use((_request, response, next) => {
@@ -72,7 +74,7 @@ export function createApi({ database, system, stories, clock, log }: ApiWorld, s
     response.set('cache-control', 'no-store')
     next()
   })
-  const authenticate = createAuthentication({ system, clock, guesses: limits.guesses })
+  const authenticate = createAuthentication({ system, clock, countWrongKey: limits.countWrongKey })
   const platform = { database, checksAnswers: settings.checksAnswers }
   app.use('/api/v1', mountEndpoints(endpoints, platform, { authenticate, count: limits.count, clock }))
   app.use(() => {

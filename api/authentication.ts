@@ -18,29 +18,36 @@ export function callerOf(request: IncomingMessage): Caller | undefined {
   return callers.get(request)
 }
 
-/** Finds out whose key a request carries. An address that has guessed wrong too often is refused before any look-up. */
+/**
+ * Finds out whose key a request carries. Every key is looked up: many callers may share an address, and one who guesses there must
+ * not keep out another whose key is valid.
+ */
 export function createAuthentication({
   system,
   clock,
-  guesses,
+  countWrongKey,
 }: {
   system: Sql
   clock: () => Date
-  guesses: { isBarred(request: Request): Promise<boolean>; count: RequestHandler }
+  /** Throws 429 when the address has sent too many. */
+  countWrongKey(request: Request, response: Response): Promise<void>
 }) {
   return async (request: Request, response: Response): Promise<Caller> => {
     const [, text] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
-    const barred = await guesses.isBarred(request)
-    const key = text === undefined || barred ? null : await findApiKey(system, text, clock())
-    if (key) {
-      const caller = { keyId: key.id, organisationId: key.organisationId, permissions: key.permissions }
-      callers.set(request, caller)
-      return caller
+    if (text === undefined) throw unauthenticated('Send the header Authorization: Bearer tl_...')
+    const key = await findApiKey(system, text, clock())
+    if (key === null) {
+      await countWrongKey(request, response)
+      throw unauthenticated('The API key is not valid.')
     }
-    await passThrough(guesses.count, request, response)
-    const detail = text === undefined ? 'Send the header Authorization: Bearer tl_...' : 'The API key is not valid.'
-    throw new Problem('unauthenticated', detail, { headers: { 'www-authenticate': 'Bearer realm="Throughline"' } })
+    const caller = { keyId: key.id, organisationId: key.organisationId, permissions: key.permissions }
+    callers.set(request, caller)
+    return caller
   }
+}
+
+function unauthenticated(detail: string): Problem {
+  return new Problem('unauthenticated', detail, { headers: { 'www-authenticate': 'Bearer realm="Throughline"' } })
 }
 
 /** Runs a middleware as a step: resolves when it calls on, rejects with the error it calls on with. */

@@ -58,7 +58,9 @@ export function createEventStreams(database: Database, log: Logger): EventStream
         throw new Problem('temporarily_unavailable', 'The server is stopping.', { headers: { 'retry-after': '1' } })
       const count = openPerOrganisation.get(organisationId) ?? 0
       if (count >= streamsPerOrganisation) {
-        throw new Problem('limit_reached', `${streamsPerOrganisation} event streams are open.`)
+        throw new Problem('limit_reached', `${streamsPerOrganisation} event streams are open.`, {
+          headers: { 'retry-after': '30' },
+        })
       }
       listen()
       const reader = createReader(response)

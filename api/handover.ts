@@ -37,7 +37,10 @@ export function createHandover({
   async function lane(): Promise<void> {
     for (let workflowId = waiting.shift(); workflowId !== undefined; workflowId = waiting.shift()) {
       const failed = await deliver(workflowId).then(
-        (result) => result.failed > 0,
+        (result) => {
+          if (result.failed > 0) log.warn({ workflowId, codes: result.codes }, 'a story could not be handed over')
+          return result.failed > 0
+        },
         (error: unknown) => {
           log.warn({ err: error, workflowId }, 'a story could not be handed over')
           return true

@@ -15,7 +15,7 @@ const drainMs = 8_000
 async function main(): Promise<void> {
   const config = loadConfig()
   const log = createLogger({ name: 'api', level: config.logLevel })
-  if (!config.database) throw new Error('Set DATABASE_URL, DATABASE_SYSTEM_URL and DATABASE_OWNER_URL')
+  if (!config.database) throw new Error('Set DATABASE_URL and DATABASE_SYSTEM_URL')
 
   const system = connectSystem(config.database.systemUrl, { name: 'api' })
   await assertSchemaIsCurrent(system)
@@ -26,6 +26,7 @@ async function main(): Promise<void> {
     { database, system, stories: createStories(client), clock: () => new Date(), log },
     {
       requestsPerMinute: config.api.rateLimitPerMinute,
+      trustProxy: config.api.trustProxy,
       missingForSearch: canSearch ? null : 'SERPAPI_API_KEY',
       checksAnswers: config.environment !== 'production',
     },

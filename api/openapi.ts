@@ -20,6 +20,15 @@ const IdempotencyKey = z
   .optional()
   .meta({ description: 'Makes it safe to send this request again', example: '7c9e6679-7425-40de-944b-e07fc1f90ae7' })
 
+const limitHeaders = {
+  RateLimit: 'How many requests are left, and for how many seconds (draft-ietf-httpapi-ratelimit-headers-08)',
+  'RateLimit-Policy': 'How many requests there are in how many seconds',
+}
+const replayed = {
+  'Idempotency-Replayed': '`true` when this is the kept answer to an earlier request with the same key',
+}
+const retryAfter = { 'Retry-After': 'In how many seconds to try again' }
+
 /** The OpenAPI 3.1 document of these endpoints. */
 export function openApiDocument(endpoints: readonly Endpoint[]) {
   const paths: Record<string, Partial<Record<Endpoint['method'], ZodOpenApiOperationObject>>> = {}
@@ -41,6 +50,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]) {
 
 function operation(endpoint: Endpoint): ZodOpenApiOperationObject {
   const { method, params, query, body, example, success } = endpoint
+  const headers = headersOf({ ...limitHeaders, ...(method === 'post' && replayed), ...success.headers })
   return {
     operationId: operationId(endpoint),
     tags: [endpoint.tag],
@@ -59,10 +69,12 @@ function operation(endpoint: Endpoint): ZodOpenApiOperationObject {
     responses: {
       [success.status]: {
         description: success.description,
-        ...(success.headers && { headers: headersOf(success.headers) }),
+        headers,
         content: { [success.mediaType]: { schema: success.schema } },
       },
-      ...(success.alternative && { [success.alternative.status]: { description: success.alternative.description } }),
+      ...(success.alternative && {
+        [success.alternative.status]: { description: success.alternative.description, headers },
+      }),
       ...problemResponses(problemsOf(endpoint)),
     },
   }
@@ -78,15 +90,16 @@ function headersOf(descriptions: Readonly<Record<string, string>>) {
 }
 
 /** What can go wrong follows from what the route takes; the rest it says itself. */
-function problemsOf({ method, params, query, body, problems: own = [] }: Endpoint): ProblemCode[] {
+function problemsOf({ method, params, problems: own = [] }: Endpoint): ProblemCode[] {
   const isPost = method === 'post'
   return [
-    ...(query || body || isPost ? (['invalid_input'] as const) : []),
+    'invalid_input', // Unknown query parameters are refused everywhere.
     'unauthenticated',
     'forbidden',
     ...(params ? (['not_found'] as const) : []),
     ...(isPost ? (['idempotency_in_flight', 'too_large', 'idempotency_mismatch'] as const) : []),
     'rate_limited',
+    'internal',
     'temporarily_unavailable',
     ...own,
   ]
@@ -99,6 +112,8 @@ function problemResponses(codes: readonly ProblemCode[]): ZodOpenApiResponsesObj
       String(status),
       {
         description: group.map((code) => `\`${code}\`: ${problems[code].title}`).join('\n\n'),
+        ...(status === 429 && { headers: headersOf({ ...limitHeaders, ...retryAfter }) }),
+        ...(status === 503 && { headers: headersOf(retryAfter) }),
         content: { [problemMediaType]: { schema: ProblemDocument } },
       },
     ]),

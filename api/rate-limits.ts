@@ -1,4 +1,4 @@
-import type { Request, RequestHandler, Response } from 'express'
+import type { Request, Response } from 'express'
 import { ipKeyGenerator, type Options, rateLimit } from 'express-rate-limit'
 import { callerOf, passThrough } from './authentication.ts'
 import { Problem } from './problem.ts'
@@ -9,7 +9,7 @@ const keysWorth = 5
 const wrongKeysPerMinute = 300
 
 /**
- * Counts requests of a minute, in this process: per key, per organisation, and per address for requests without a valid key. The headers
+ * Counts requests of a minute, in this process: per key, per organisation, and per address those with a wrong key. The headers
  * `RateLimit` and `RateLimit-Policy` (draft 8) tell how many are left.
  */
 export function createRateLimits(perMinute: number) {
@@ -19,21 +19,17 @@ export function createRateLimits(perMinute: number) {
     perMinute * keysWorth,
     (request) => callerOf(request)?.organisationId ?? '',
   )
-  const perAddress = limiter('wrong-keys', wrongKeysPerMinute, addressOf)
+  const perAddress = limiter('wrong-keys', wrongKeysPerMinute, (request) => ipKeyGenerator(request.ip ?? ''))
 
   return {
     /** Counts a request of a known caller; throws 429 when it is one too many. */
     async count(request: Request, response: Response): Promise<void> {
-      await passThrough(perOrganisation, request, response)
+      // The key first: what is refused to it must not be counted against the organisation's other keys.
       await passThrough(perKey, request, response)
+      await passThrough(perOrganisation, request, response)
     },
-    guesses: {
-      async isBarred(request: Request): Promise<boolean> {
-        const seen = await perAddress.getKey(addressOf(request))
-        return seen !== undefined && seen.totalHits >= wrongKeysPerMinute
-      },
-      count: perAddress as RequestHandler,
-    },
+    /** Counts a wrong key; throws 429 when its address has sent too many. */
+    countWrongKey: (request: Request, response: Response): Promise<void> => passThrough(perAddress, request, response),
   }
 }
 
@@ -49,8 +45,4 @@ function limiter(identifier: string, limit: number, keyGenerator: Options['keyGe
       next(new Problem('rate_limited', `More than ${limit} requests a minute (${identifier}).`))
     },
   })
-}
-
-function addressOf(request: Request): string {
-  return ipKeyGenerator(request.ip ?? '')
 }

@@ -1,5 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Sql } from './client.ts'
+import { answered } from './deadline.ts'
+
+const patienceMs = 5_000
 
 export interface ApiKey {
   id: string
@@ -29,9 +32,10 @@ export async function findApiKey(system: Sql, text: string, now: Date): Promise<
   const parts = /^tl_([0-9a-f]{32})_([\w-]{43})$/.exec(text)
   const [, id, secret] = parts ?? []
   if (!id || !secret) return null
-  const [row] = await system<(ApiKey & { secretHash: Uint8Array })[]>`
+  const query = system<(ApiKey & { secretHash: Uint8Array })[]>`
     select id, organisation_id, permissions, secret_hash from api_keys
     where id = ${id} and revoked_at is null and (expires_at is null or expires_at > ${now})`
+  const [row] = await answered(query, patienceMs)
   if (!row || !timingSafeEqual(row.secretHash, sha256(secret))) return null
   return { id: row.id, organisationId: row.organisationId, permissions: row.permissions }
 }

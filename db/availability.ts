@@ -1,4 +1,5 @@
 const awayCodes = new Set([
+  'DATABASE_SILENT', // of our own deadline
   // Of the connection, as the driver and the operating system name it.
   'CONNECT_TIMEOUT',
   'CONNECTION_CLOSED',

@@ -18,8 +18,9 @@ export async function insertCampaign(
   campaign: { name: string; definition: CampaignDefinition; actor: string; now: Date },
 ): Promise<string> {
   const [row] = await tx<{ id: string }[]>`
-    insert into campaigns (name, definition, actor, created_at)
-    values (${campaign.name}, ${tx.json({ ...campaign.definition })}, ${campaign.actor}, ${campaign.now})
+    insert into campaigns (name, definition, country, export, actor, created_at)
+    values (${campaign.name}, ${tx.json({ ...campaign.definition })}, ${campaign.definition.country},
+      ${tx.json({ ...campaign.definition.export })}, ${campaign.actor}, ${campaign.now})
     returning id`
   if (!row) throw new Error('insert returned no row')
   return row.id
@@ -43,20 +44,42 @@ export async function campaignDefinition(tx: Tx, id: string): Promise<CampaignDe
   return row?.definition ?? null
 }
 
+/** Where the campaign looks for businesses, ISO 3166-1 alpha-2; null when there is no such campaign. */
+export async function campaignCountry(tx: Tx, id: string): Promise<string | null> {
+  const [row] = await tx<{ country: string }[]>`select country from campaigns where id = ${id}`
+  return row?.country ?? null
+}
+
 /** True while new work may begin: read at the act, so that a pause stops the very next site. */
 export async function campaignIsRunning(tx: Tx, id: string): Promise<boolean> {
   const [row] = await tx`select 1 from campaigns where id = ${id} and status = 'running'`
   return row !== undefined
 }
 
-/** Writes the workflow's state unless a later one is there already; tells which of the two. */
-export async function recordCampaignState(tx: Tx, id: string, state: CampaignState, now: Date): Promise<boolean> {
+/** Writes the workflow's state unless a later one is there already. Tells whether it did, and the revision that the row then has. */
+export async function recordCampaignState(
+  tx: Tx,
+  id: string,
+  state: CampaignState,
+  now: Date,
+): Promise<{ recorded: boolean; revision: number }> {
   const [row] = await tx`
     update campaigns set status = ${state.status}, stage = ${state.stage}, waiting_for = ${state.waitingFor},
       problem = ${state.problem}, revision = ${state.revision},
       started_at = coalesce(started_at, ${now}), finished_at = ${isFinished(state) ? now : null}
     where id = ${id} and revision < ${state.revision}
-    returning 1`
+    returning revision`
+  if (row) return { recorded: true, revision: state.revision }
+  const [there] = await tx<{ revision: number }[]>`select revision from campaigns where id = ${id}`
+  return { recorded: false, revision: there?.revision ?? state.revision }
+}
+
+/** Closes a campaign whose workflow is no more, so that nobody waits for it. False when the row has ended by itself. */
+export async function recordLostCampaign(tx: Tx, id: string, now: Date): Promise<boolean> {
+  const [row] = await tx`
+    update campaigns set status = 'failed', waiting_for = null, problem = 'workflow_gone', revision = revision + 1,
+      finished_at = ${now}
+    where id = ${id} and status in ('queued', 'running', 'paused', 'waiting') returning 1`
   return row !== undefined
 }
 
@@ -66,12 +89,13 @@ export async function campaignCounts(tx: Tx, id: string): Promise<CampaignCounts
     select
       (select count(*)::int from sightings where campaign_id = ${id}) as sightings,
       (select coalesce(sum(units), 0)::int from spend where campaign_id = ${id}) as searches_paid,
-      dropped.*, visits.*
+      pages.*, visits.*
     from
       (select coalesce(sum(dropped_directories), 0)::int as dropped_directories,
               coalesce(sum(dropped_exclusions), 0)::int as dropped_exclusions,
-              coalesce(sum(dropped_unusable), 0)::int as dropped_unusable
-       from searches where campaign_id = ${id}) as dropped,
+              coalesce(sum(dropped_unusable), 0)::int as dropped_unusable,
+              count(*) filter (where status = 'failed')::int as searches_failed
+       from searches where campaign_id = ${id}) as pages,
       (select count(*)::int as prospects,
               count(*) filter (where status = 'done')::int as done,
               count(*) filter (where analysis is not null)::int as sites_read,
@@ -83,4 +107,4 @@ export async function campaignCounts(tx: Tx, id: string): Promise<CampaignCounts
 }
 
 const columns = (tx: Tx) => tx`
-  id, name, definition -> 'export' as export, status, stage, waiting_for, problem, actor, created_at, started_at, finished_at`
+  id, name, export, status, stage, waiting_for, problem, actor, created_at, started_at, finished_at`

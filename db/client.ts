@@ -1,4 +1,5 @@
 import postgres from 'postgres'
+import { answered } from './deadline.ts'
 
 /** A transaction; every query function takes one, so that callers decide what belongs together. */
 export type Tx = postgres.TransactionSql
@@ -11,7 +12,10 @@ export type Sql = postgres.ISql
  * security shows the rows of that organisation and refuses to write others'.
  */
 export interface Database {
-  /** Runs `work` in one transaction as this organisation. Rolls back when it throws. */
+  /**
+   * Runs `work` in one transaction as this organisation. Rolls back when it throws. Rejects with DatabaseSilent when the database has
+   * not answered in time: then the transaction may still end either way.
+   */
   as<T>(organisationId: string, work: (tx: Tx) => Promise<T>): Promise<T>
   /** Throws when the database does not answer. */
   ping(): Promise<void>
@@ -24,19 +28,26 @@ export interface Database {
   close(): Promise<void>
 }
 
+/** How long the database may be silent before we give up on it. Longer than its own time-outs, which say more. Milliseconds. */
+const patience = { transactionMs: 20_000, pingMs: 3_000 }
+
 /** Opens a pool for organisations' work. Connects at the first query. */
-export function connectDatabase(url: string, options: { name: string; poolSize?: number }): Database {
+export function connectDatabase(
+  url: string,
+  options: { name: string; poolSize?: number; patience?: typeof patience },
+): Database {
   const sql = connect(url, options)
+  const { transactionMs, pingMs } = options.patience ?? patience
   return {
     async as(organisationId, work) {
-      const result = await sql.begin(async (tx) => {
+      const transaction = sql.begin(async (tx) => {
         await tx`select set_config('app.organisation_id', ${organisationId}, true)`
         return { value: await work(tx) }
       })
-      return result.value
+      return (await answered(transaction, transactionMs)).value
     },
     async ping() {
-      await sql`select 1`
+      await answered(sql`select 1`, pingMs)
     },
     async listen(channel, onNotify, onReconnect) {
       const { unlisten } = await sql.listen(channel, onNotify, onReconnect)

@@ -29,12 +29,13 @@ export async function recordFindings(
     prospectId: prospects.get(keyText(finding.key)) ?? missing(finding),
   }))
   await tx`insert into sightings ${tx(sightings)} on conflict do nothing`
-  await tx`
-    insert into site_visits (campaign_id, prospect_id, url)
-    select distinct on (prospect.id) ${page.campaignId}::uuid, prospect.id, prospect.website
-    from prospects as prospect join sightings on sightings.prospect_id = prospect.id
-    where sightings.search_id = ${page.searchId}
-    on conflict do nothing`
+  // The address is this campaign's own finding: what another one found years ago may be gone.
+  const visits = page.findings.map((finding) => ({
+    campaignId: page.campaignId,
+    prospectId: prospects.get(keyText(finding.key)) ?? missing(finding),
+    url: finding.website,
+  }))
+  await tx`insert into site_visits ${tx(visits)} on conflict do nothing`
 }
 
 /** The prospect's id for each key, made where the business is new, completed where it was known with less. */

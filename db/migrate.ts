@@ -60,7 +60,7 @@ function isLoopback(hostname: string): boolean {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { loadConfig } = await import('../config.ts')
   const { database } = loadConfig()
-  if (!database) throw new Error('Set DATABASE_OWNER_URL, DATABASE_URL and DATABASE_SYSTEM_URL')
-  await migrate(database)
+  if (!database?.ownerUrl) throw new Error('Set DATABASE_OWNER_URL, DATABASE_URL and DATABASE_SYSTEM_URL')
+  await migrate({ ...database, ownerUrl: database.ownerUrl })
   process.stdout.write(`The schema is at migration ${latestMigration()}.\n`)
 }

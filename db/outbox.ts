@@ -31,11 +31,28 @@ export async function enqueueStart(
   return row.id
 }
 
+/** How far the start of a workflow is; null when none was ever written. */
+export async function startStatus(tx: Tx, workflowId: string): Promise<'pending' | 'delivered' | 'dead' | null> {
+  const [row] = await tx<{ status: 'pending' | 'delivered' | 'dead' }[]>`
+    select status from outbox where workflow_id = ${workflowId} order by id desc limit 1`
+  return row?.status ?? null
+}
+
 export interface Delivery {
   /** Tells Temporal. Repeating it must be harmless: a row is delivered at least once. */
   deliver(row: OutboxRow): Promise<void>
   /** Whether the error can never be cured by trying again. */
   isFinal(error: unknown): boolean
+  /** What went wrong, as a code: kept with the row. */
+  codeOf(error: unknown): string
+}
+
+export interface Delivered {
+  delivered: number
+  /** Still due, or dead. */
+  failed: number
+  /** Why, each code once. */
+  codes: string[]
 }
 
 /**
@@ -46,13 +63,14 @@ export async function deliverDue(
   system: Sql,
   delivery: Delivery,
   options: { now: Date; limit: number; workflowId?: string },
-): Promise<{ delivered: number; failed: number }> {
+): Promise<Delivered> {
   const { now, limit, workflowId } = options
   return system.begin(async (tx) => {
     const rows = await tx<(OutboxRow & { attempts: number })[]>`
       select id, organisation_id, workflow_id, name, args, subject_id, summary, request_id, attempts from outbox
       where status = 'pending' and ${workflowId === undefined ? tx`next_attempt_at <= ${now}` : tx`workflow_id = ${workflowId}`}
       order by id limit ${limit} for update skip locked`
+    const codes: string[] = []
     let delivered = 0
     for (const row of rows) {
       try {
@@ -61,15 +79,17 @@ export async function deliverDue(
         delivered += 1
       } catch (error) {
         const status = delivery.isFinal(error) ? 'dead' : 'pending'
+        const code = delivery.codeOf(error)
+        codes.push(code)
         const nextAttemptAt = new Date(now.getTime() + retryDelayMs(row.attempts))
         await tx`
           update outbox set status = ${status}, attempts = attempts + 1, next_attempt_at = ${nextAttemptAt},
-            last_error = ${error instanceof Error ? error.name : 'unknown'}
+            last_error = ${code}
           where id = ${row.id}`
         if (status === 'pending') break // Temporal is unreachable: the next row would wait for its time-out, too.
       }
     }
-    return { delivered, failed: rows.length - delivered }
+    return { delivered, failed: rows.length - delivered, codes: [...new Set(codes)] }
   })
 }
 

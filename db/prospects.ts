@@ -38,7 +38,7 @@ export function listCampaignProspects(
   page: { after: string | null; limit: number; minScore?: number },
 ): Promise<CampaignProspect[]> {
   return tx<CampaignProspect[]>`
-    select prospect.id, prospect.name, prospect.website, prospect.phone, prospect.address,
+    select prospect.id, prospect.name, coalesce(visit.url, prospect.website) as website, prospect.phone, prospect.address,
       (select count(*)::int from sightings
        where sightings.prospect_id = prospect.id and sightings.campaign_id = ${campaignId}) as sightings,
       visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons

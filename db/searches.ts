@@ -9,11 +9,11 @@ export interface SearchPageIdentity {
 }
 
 /**
- * What to do with a page: `ask` the provider (its price is booked by now), take the `done` answer, or give up as `failed` because
- * two paid calls have brought no answer.
+ * What to do with a page: `ask` the provider (its price is booked by now; `isUnspent` tells that no call can have used the booking yet),
+ * take the `done` answer, or give up as `failed` because two paid calls have brought no answer.
  */
 export type PageClaim =
-  | { action: 'ask'; searchId: string }
+  | { action: 'ask'; searchId: string; isUnspent: boolean }
   | { action: 'done'; results: number; hasMore: boolean }
   | { action: 'failed' }
 
@@ -36,12 +36,12 @@ export async function claimSearchPage(tx: Tx, page: SearchPageIdentity, now: Dat
   if (!row) throw new Error('the page was just inserted')
   if (row.status === 'done') return { action: 'done', results: row.results ?? 0, hasMore: row.hasMore ?? false }
   if (row.status === 'failed') return { action: 'failed' }
-  if (engine === 'list' || (await book(tx, campaignId, row.id, 1, now))) return { action: 'ask', searchId: row.id }
-  if (row.status === 'asking' && now.getTime() - row.askedAt.getTime() < cacheMs)
-    return { action: 'ask', searchId: row.id }
+  const ask = { action: 'ask', searchId: row.id } as const
+  if (engine === 'list' || (await book(tx, campaignId, row.id, 1, now))) return { ...ask, isUnspent: true }
+  if (row.status === 'asking' && now.getTime() - row.askedAt.getTime() < cacheMs) return { ...ask, isUnspent: false }
   if (row.status === 'refused' || (await book(tx, campaignId, row.id, 2, now))) {
     await tx`update searches set status = 'asking', asked_at = ${now} where id = ${row.id}`
-    return { action: 'ask', searchId: row.id }
+    return { ...ask, isUnspent: true }
   }
   await tx`update searches set status = 'failed' where id = ${row.id}`
   return { action: 'failed' }
@@ -64,7 +64,10 @@ async function book(tx: Tx, campaignId: string, searchId: string, payment: 1 | 2
   return row !== undefined
 }
 
-/** The provider took nothing for this page: asking again needs no second booking. */
+/**
+ * The provider took nothing for this call of a page whose booking was unspent: asking again needs no second booking. Not for a page that
+ * was left without an answer before: that call may have been taken.
+ */
 export async function recordRefusal(tx: Tx, searchId: string): Promise<void> {
   await tx`update searches set status = 'refused' where id = ${searchId} and status = 'asking'`
 }

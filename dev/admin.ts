@@ -53,7 +53,7 @@ async function systemUrl(): Promise<string> {
   if (database) return database.systemUrl
   if (runningRecord(dataDir, 'postgres') === undefined) {
     throw new WrongUse(
-      'No database is running: run `npm start` beside this, or set DATABASE_SYSTEM_URL and its companions.',
+      'No database is running: run `npm start` beside this, or set DATABASE_URL and DATABASE_SYSTEM_URL.',
     )
   }
   const { logins } = await planPostgres({ dataDir, port: postgres.port })

@@ -1,10 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type Config, childEnvironment, loadConfig, providerTable, type Setting } from '../config.ts'
+import { type Config, loadConfig } from '../config.ts'
 import { type Logins, migrate } from '../db/migrate.ts'
-import { applyTemporalConfig } from '../temporal-config/apply.ts'
-import { connectTemporal } from '../temporal-config/connection.ts'
 import { resolveTemporalServer } from '../temporal-config/server.ts'
+import { childEnvironments } from './child-environments.ts'
 import type { ProcessPlan } from './launch.ts'
 import { assertPortsAreFree, type PortUse } from './ports.ts'
 import { planPostgres } from './postgres.ts'
@@ -40,10 +39,9 @@ export async function boot({ config, supervisor, stages, sitesDir, say }: BootOp
   await assertPortsAreFree(portsOf(config))
 
   const [database] = await Promise.all([bootDatabase(), bootTemporal()])
-  const env = childEnvironment(settingsForChildren(config, database, sitesDir))
+  const { env, sandboxEnv } = childEnvironments(config, database, sitesDir)
   const effective = loadConfig(env)
-  await stages.run('sandbox', () => supervisor.start(planOwn('sandbox', 'dev/sandbox/main.ts', env)))
-  await stages.run('temporal settings', () => applySettings(effective))
+  await stages.run('sandbox', () => supervisor.start(planOwn('sandbox', 'dev/sandbox/main.ts', sandboxEnv)))
   const graceMs = config.worker.shutdownGraceSeconds * 1000 + ownGraceMs
   await stages.run('worker', () =>
     supervisor.start({ ...planOwn('worker', 'workers/main.ts', env), stopGraceMs: graceMs }),
@@ -52,7 +50,7 @@ export async function boot({ config, supervisor, stages, sitesDir, say }: BootOp
   return { config: effective, database, urls: urlsOf(config) }
 
   async function bootDatabase(): Promise<Logins> {
-    const logins = config.database ?? (await stages.run('postgres', startEmbedded))
+    const logins = config.database ? loginsOf(config.database) : await stages.run('postgres', startEmbedded)
     await stages.run('migrations', () => migrate(logins))
     return logins
   }
@@ -72,7 +70,6 @@ export async function boot({ config, supervisor, stages, sitesDir, say }: BootOp
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
 const ownGraceMs = 10_000
-const applyMs = 20_000
 
 /** One of our own processes: says by IPC when it is up, and stops when we are gone. */
 function planOwn(name: string, script: string, env: ProcessPlan['env']): ProcessPlan {
@@ -88,38 +85,9 @@ function planOwn(name: string, script: string, env: ProcessPlan['env']): Process
   }
 }
 
-/** Providers without a key are played by the sandbox, and so are the sites under .test. */
-function settingsForChildren(
-  config: Config,
-  database: Logins,
-  sitesDir: string | undefined,
-): Partial<Record<Setting, string>> {
-  const { sandbox, sites, dataDir } = config
-  const isOff = providerTable(config).some(({ provider, mode }) => provider === 'serpapi' && mode === 'off')
-  return {
-    DATA_DIR: dataDir,
-    DATABASE_URL: database.appUrl,
-    DATABASE_SYSTEM_URL: database.systemUrl,
-    DATABASE_OWNER_URL: database.ownerUrl,
-    SITES_BASE_URL: sites.baseUrl ?? `http://127.0.0.1:${sandbox.sitesPort}`,
-    SITES_TLS_BASE_URL: sites.tlsBaseUrl ?? `https://127.0.0.1:${sandbox.sitesTlsPort}`,
-    SITE_ALLOW_ADDRESSES: [
-      ...sites.allowAddresses,
-      `127.0.0.1:${sandbox.sitesPort}`,
-      `127.0.0.1:${sandbox.sitesTlsPort}`,
-    ].join(','),
-    ...(isOff ? { SERPAPI_BASE_URL: `http://127.0.0.1:${sandbox.providersPort}/serpapi` } : {}),
-    ...(sitesDir === undefined ? {} : { SANDBOX_SITES_DIR: sitesDir }),
-  }
-}
-
-async function applySettings({ temporal }: Config): Promise<void> {
-  const client = connectTemporal(temporal)
-  try {
-    await client.withDeadline(Date.now() + applyMs, () => applyTemporalConfig(client))
-  } finally {
-    await client.connection.close()
-  }
+function loginsOf({ ownerUrl, ...others }: NonNullable<Config['database']>): Logins {
+  if (ownerUrl !== undefined) return { ...others, ownerUrl }
+  throw new Error('Set DATABASE_OWNER_URL: npm start migrates the database it is given')
 }
 
 /** Every port that this start will listen on. */

@@ -1,6 +1,6 @@
 // The first file of every command. Plain JavaScript for the machine's own Node, which may be older than the code needs.
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -9,6 +9,7 @@ export const repository = dirname(dirname(fileURLToPath(import.meta.url)))
 const neededMajor = 24
 /** One Ctrl-C arrives several times: from the terminal, and passed on by npm and by the shell that npm starts. */
 const sameSignalMs = 1000
+const orphanCheckMs = 500
 
 /**
  * Installs what is missing, then runs `args` with a Node that is new enough and ends as it ends.
@@ -30,8 +31,23 @@ export function runWithNode(args) {
       child.kill(signal)
     })
   }
+  // Who kills npm means us, but npm does not always live to say so.
+  const starters = startedBy()
+  setInterval(() => {
+    if (startedBy() !== starters && !child.killed) child.kill('SIGTERM')
+  }, orphanCheckMs).unref()
   child.on('error', (error) => fail(`Node could not be started: ${error.message}`))
   child.on('exit', (code, signal) => process.exit(code ?? exitCodeOf(signal)))
+}
+
+/** Who started us, and who started them: npm starts a shell that may outlive it. Only Linux shows the second. */
+function startedBy() {
+  try {
+    const fields = readFileSync(`/proc/${process.ppid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')
+    return `${process.ppid} ${fields?.[1]}`
+  } catch {
+    return String(process.ppid)
+  }
 }
 
 /** Runs `npm ci` unless what is installed is as new as the lockfile. */

@@ -1,4 +1,5 @@
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
@@ -24,9 +25,11 @@ export async function lockDataDir(dataDir: string, say: (line: string) => void):
   mkdirSync(join(dataDir, 'run'), { recursive: true })
   writeFileSync(ours, JSON.stringify(us))
   for (let hasWaited = false; !linked(ours, file); ) {
-    const holder = readHolder(file)
+    const found = read(file)
+    if (found === undefined) continue // Released meanwhile.
+    const holder = holderIn(found)
     if (holder === undefined || !isRunning(holder)) {
-      rmSync(file, { force: true })
+      removeStale(file, found)
     } else if (existsSync(stopping)) {
       if (!hasWaited) say(`Waiting for process ${holder.pid} to stop ...`)
       hasWaited = true
@@ -55,15 +58,44 @@ function linked(ours: string, file: string): boolean {
     linkSync(ours, file)
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    if (hasCode(error, 'EEXIST')) return false
     throw error
   }
 }
 
-function readHolder(file: string): ProcessIdentity | undefined {
+/**
+ * Removes a lock file if it still holds what was found in it. Another start may have found the same and been faster: by then the file
+ * is its lock. A file cannot be compared and removed in one step, so it is moved aside first, and put back if it is another one.
+ */
+export function removeStale(file: string, found: string): void {
+  const aside = `${file}.${randomUUID()}`
   try {
-    return Holder.parse(JSON.parse(readFileSync(file, 'utf8')))
+    renameSync(file, aside)
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return
+    throw error
+  }
+  if (read(aside) !== found) linked(aside, file)
+  rmSync(aside)
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+function holderIn(found: string): ProcessIdentity | undefined {
+  try {
+    return Holder.parse(JSON.parse(found))
   } catch {
     return undefined
   }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }

@@ -1,4 +1,5 @@
 import { type Config, loadConfig, providerTable } from '../config.ts'
+import { serveFolder } from '../providers/websites/sandbox.ts'
 import { type Booted, boot, stopOrder } from './boot.ts'
 import { interruption } from './interrupts.ts'
 import { lockDataDir } from './lock.ts'
@@ -17,7 +18,9 @@ async function main(): Promise<number> {
     return 0
   }
   const report: Report = { versions: ownVersions(), bootSeconds: {}, stories: [] }
+  if (options.report !== undefined) writeReport(options.report, report) // A place that takes none is known before the work is done.
   try {
+    await assertHasSites(options)
     return await startAndStop(developmentConfig(), options, report)
   } catch (error) {
     report.error = messageOf(error)
@@ -25,6 +28,14 @@ async function main(): Promise<number> {
   } finally {
     if (options.report !== undefined) writeReport(options.report, report)
   }
+}
+
+async function assertHasSites({ sitesDir }: StartOptions): Promise<void> {
+  if (sitesDir === undefined) return
+  const files = await serveFolder(sitesDir).catch((error: unknown) => {
+    throw new Error(`--sites: ${messageOf(error)}`, { cause: error })
+  })
+  if (files.size === 0) throw new Error(`--sites: there are no HTML files in ${sitesDir}`)
 }
 
 function developmentConfig(): Config {

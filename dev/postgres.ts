@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import postgres from 'postgres'
 import { z } from 'zod'
+import type { Logins } from '../db/migrate.ts'
 import { launch, type ProcessPlan } from './launch.ts'
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts'
 import { type Account, postgresAccount, postgresFolder } from './postgres-place.ts'
@@ -18,14 +19,8 @@ export interface PostgresOptions {
   settings?: Readonly<Record<string, string>>
 }
 
-/** Addresses of the database `throughline` for its three logins. The last two are given their passwords by the migration. */
-export interface PostgresLogins {
-  ownerUrl: string
-  appUrl: string
-  systemUrl: string
-}
-
-export interface RunningPostgres extends PostgresLogins {
+/** Addresses of its database `throughline`; the logins `app` and `system` get their passwords by the migration. */
+export interface RunningPostgres extends Logins {
   readonly pid: number
   stop(): Promise<void>
 }
@@ -53,7 +48,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
 /** Makes the database cluster if there is none yet, and says how to run it. */
 export async function planPostgres({ dataDir, port, settings = {} }: PostgresOptions): Promise<{
   plan: ProcessPlan
-  logins: PostgresLogins
+  logins: Logins
 }> {
   const account = postgresAccount()
   const binaries = postgresBinaries(account)
@@ -162,7 +157,7 @@ function assertVersion(data: string): void {
   )
 }
 
-function loginsAt(port: number, { owner, app, system }: Passwords): PostgresLogins {
+function loginsAt(port: number, { owner, app, system }: Passwords): Logins {
   const url = (login: string, password: string) =>
     `postgres://throughline_${login}:${password}@127.0.0.1:${port}/throughline`
   return { ownerUrl: url('owner', owner), appUrl: url('app', app), systemUrl: url('system', system) }

@@ -7,10 +7,18 @@ import type { SampleContext } from './stories.ts'
 const SampleOrganisation = z.object({ organisationId: z.uuid(), apiKey: z.string() })
 export type SampleOrganisation = z.infer<typeof SampleOrganisation>
 
+function read(file: string): SampleOrganisation {
+  try {
+    return SampleOrganisation.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (error) {
+    throw new Error(`${file} is damaged: delete it, and another sample organisation is made`, { cause: error })
+  }
+}
+
 /** The organisation that the sample stories belong to. Its key is kept in the data directory, readable by its owner alone. */
 export async function sampleOrganisation({ config, database, say }: SampleContext): Promise<SampleOrganisation> {
   const file = join(config.dataDir, 'sample-organisation.json')
-  if (existsSync(file)) return SampleOrganisation.parse(JSON.parse(readFileSync(file, 'utf8')))
+  if (existsSync(file)) return read(file)
   const { organisationId, apiKey } = await createOrganisationWithKey(database.systemUrl, 'Sample organisation', 'US')
   writeFileSync(`${file}.new`, JSON.stringify({ organisationId, apiKey }), { mode: 0o600 })
   renameSync(`${file}.new`, file)

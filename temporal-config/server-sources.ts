@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
@@ -75,7 +76,10 @@ async function download(folder: string): Promise<void> {
 async function build(folder: string): Promise<void> {
   try {
     const module = `github.com/temporalio/cli/cmd/temporal@v${cliVersion}`
-    await run('env', [`GOBIN=${folder}`, 'go', 'install', module], { timeout: buildMs })
+    // What Go keeps of a build, gigabytes, goes with the build. -modcacherw, or it could not be removed.
+    const ownCaches = [`GOCACHE=${folder}/build`, `GOMODCACHE=${folder}/modules`, 'GOFLAGS=-modcacherw']
+    await run('env', [`GOBIN=${folder}`, ...ownCaches, 'go', 'install', module], { timeout: buildMs })
+    await Promise.all(['build', 'modules'].map((kept) => rm(join(folder, kept), { recursive: true, force: true })))
   } catch (error) {
     throw new Error(reasonOfGo(error), { cause: error })
   }

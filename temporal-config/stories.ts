@@ -20,7 +20,11 @@ export interface Stories extends Delivery {
    * Asks a running story for a change and returns its answer. The same `updateId` asked again gets the first answer. Throws
    * StoryRefused, StoryNotRunning or StoryUnreachable.
    */
-  update<Result>(workflowId: string, update: UpdateDefinition<Result>, updateId: string): Promise<Result>
+  update<Result>(
+    workflowId: string,
+    update: UpdateDefinition<Result, [actor: string | undefined]>,
+    asked: { updateId: string; actor: string },
+  ): Promise<Result>
   /** Throws when Temporal does not answer. */
   ping(): Promise<void>
 }
@@ -50,7 +54,7 @@ const updateTimeoutMs = 10_000
 const pingTimeoutMs = 2_000
 
 export function createStories(client: Client): Stories {
-  return { deliver, isFinal, update, ping }
+  return { deliver, isFinal, codeOf, update, ping }
 
   async function deliver(row: OutboxRow): Promise<void> {
     try {
@@ -74,13 +78,13 @@ export function createStories(client: Client): Stories {
 
   async function update<Result>(
     workflowId: string,
-    definition: UpdateDefinition<Result>,
-    updateId: string,
+    definition: UpdateDefinition<Result, [actor: string | undefined]>,
+    { updateId, actor }: { updateId: string; actor: string },
   ): Promise<Result> {
     const handle = client.workflow.getHandle(workflowId)
     try {
       return await client.withDeadline(Date.now() + updateTimeoutMs, () =>
-        handle.executeUpdate(definition, { updateId }),
+        handle.executeUpdate(definition, { updateId, args: [actor] }),
       )
     } catch (error) {
       if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
@@ -100,12 +104,27 @@ export function createStories(client: Client): Stories {
 function isUnreachable(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true
   if (isGrpcDeadlineError(error) || isGrpcCancelledError(error)) return true
-  const cause = error instanceof Error ? (error.cause ?? error) : error
+  const cause = causeOf(error)
   return isGrpcServiceError(cause) && cause.code === grpcStatus.UNAVAILABLE
 }
 
-/** An argument that Temporal refuses stays refused; everything else may pass. */
+/** An argument that Temporal refuses stays refused, unless it is a search attribute that the namespace does not have yet. */
 function isFinal(error: unknown): boolean {
-  const cause = error instanceof Error ? (error.cause ?? error) : error
-  return isGrpcServiceError(cause) && cause.code === grpcStatus.INVALID_ARGUMENT
+  const cause = causeOf(error)
+  return (
+    isGrpcServiceError(cause) &&
+    cause.code === grpcStatus.INVALID_ARGUMENT &&
+    !/search ?attribute|no mapping defined/i.test(cause.details)
+  )
+}
+
+/** The name of the gRPC status, such as UNAVAILABLE; the details may quote what they were given. */
+function codeOf(error: unknown): string {
+  const cause = causeOf(error)
+  if (isGrpcServiceError(cause)) return grpcStatus[cause.code] ?? 'UNKNOWN'
+  return cause instanceof Error ? cause.name : 'unknown'
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? (error.cause ?? error) : error
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
+import express from 'express'
 import { expect, test } from 'vitest'
 import { ConfigError, loadConfig, providerTable, settings } from '../config.ts'
 
@@ -11,7 +12,7 @@ const databaseUrls = {
 
 test('an empty environment is a complete configuration, and an empty value is no value', () => {
   const config = loadConfig({ API_PORT: '', SERPAPI_API_KEY: ' ' })
-  expect(config.api).toEqual({ host: '127.0.0.1', port: 3000, rateLimitPerMinute: 600 })
+  expect(config.api).toEqual({ host: '127.0.0.1', port: 3000, rateLimitPerMinute: 600, trustProxy: false })
   expect(config.serpapi.apiKey).toBeUndefined()
   expect(config.database).toBeUndefined()
 })
@@ -49,11 +50,12 @@ test('the configuration is frozen through and through', () => {
   for (const part of [config, config.api, config.sites.allowAddresses]) expect(Object.isFrozen(part)).toBe(true)
 })
 
-test('the three database logins come together or not at all', () => {
-  expect(loadConfig(databaseUrls).database?.ownerUrl).toBe(databaseUrls.DATABASE_OWNER_URL)
-  const message = errorOf({ DATABASE_URL: databaseUrls.DATABASE_URL })
-  expect(message).toContain('DATABASE_SYSTEM_URL is missing')
-  expect(message).toContain('DATABASE_OWNER_URL is missing')
+test('the logins of the app and the system come together; the owner is needed only to migrate', () => {
+  const { DATABASE_OWNER_URL: owner, ...pair } = databaseUrls
+  expect(loadConfig(databaseUrls).database?.ownerUrl).toBe(owner)
+  expect(loadConfig(pair).database).toEqual({ appUrl: pair.DATABASE_URL, systemUrl: pair.DATABASE_SYSTEM_URL })
+  expect(errorOf({ DATABASE_URL: pair.DATABASE_URL })).toContain('DATABASE_SYSTEM_URL is missing')
+  expect(errorOf({ DATABASE_OWNER_URL: owner })).toMatch(/DATABASE_URL is missing.*\n.*DATABASE_SYSTEM_URL is missing/)
 })
 
 test('production refuses what is for the sandbox and tests', () => {
@@ -69,6 +71,31 @@ test('production refuses what is for the sandbox and tests', () => {
     expect(message).toContain(name)
   }
 })
+
+test.each(['http://127.0.0.1:3002/serpapi', 'https://serpapi.example.com'])(
+  'production refuses %s for SerpAPI without its key',
+  (url) => {
+    const production = { NODE_ENV: 'production', SERPAPI_BASE_URL: url }
+    expect(errorOf(production)).toContain('SERPAPI_API_KEY is missing')
+    expect(() => loadConfig({ ...production, SERPAPI_API_KEY: 'serp-key' })).not.toThrow()
+    expect(() => loadConfig({ ...production, SERPAPI_BASE_URL: 'https://serpapi.com/' })).not.toThrow()
+  },
+)
+
+test.each([
+  ['2', 2],
+  ['10.0.0.0/8, fd00::/8,192.0.2.1', ['10.0.0.0/8', 'fd00::/8', '192.0.2.1']],
+  ['loopback', ['loopback']],
+])('the proxies %s are trusted as Express takes them', (given, taken) => {
+  const { trustProxy } = loadConfig({ TRUST_PROXY: given }).api
+  expect(trustProxy).toEqual(taken)
+  expect(() => express().set('trust proxy', trustProxy)).not.toThrow()
+})
+
+test.each(['true', '-1', '10.0.0.0/33', '10.0.0.0/0', 'proxy.example.com', '::1/129', '1.2.3.4/8/9'])(
+  'the proxies %s are refused',
+  (given) => expect(errorOf({ TRUST_PROXY: given })).toContain('TRUST_PROXY'),
+)
 
 test.each([
   [{}, 'off'],

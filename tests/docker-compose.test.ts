@@ -16,7 +16,7 @@ const isAbsent = !existsSync(specification)
 const title = 'docker-compose.yml is valid by the Compose specification'
 
 test.skipIf(isAbsent)(isAbsent ? `${title} (skipped: no compose-spec.json in SPECS_DIR)` : title, () => {
-  const ajv = new Ajv2019.default({ strict: false, allErrors: true })
+  const ajv = new Ajv2019.default({ strict: false, allErrors: true, logger: false })
   addFormats.default(ajv)
   ajv.addFormat('duration', /^(\d+(us|ms|s|m|h))+$/) // as the Compose specification writes them: 1m30s
   // The specification names its dialect by an address that no validator knows, and parts of itself by the old keyword "id".

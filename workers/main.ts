@@ -8,15 +8,18 @@ import { assertSchemaIsCurrent } from '../db/schema.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { createSerpapi } from '../providers/serpapi/client.ts'
 import { createSiteReader } from '../providers/websites/client.ts'
+import { applyTemporalConfig } from '../temporal-config/apply.ts'
 import { connectionSettings, connectTemporal } from '../temporal-config/connection.ts'
 import { createStories } from '../temporal-config/stories.ts'
 import { createWorkers } from './workers.ts'
+
+const applyMs = 20_000
 
 /** The composition root: settings become providers, providers activities, activities workers. */
 async function main(): Promise<void> {
   const config = loadConfig()
   const log = createLogger({ name: 'worker', level: config.logLevel })
-  if (!config.database) throw new Error('Set DATABASE_URL, DATABASE_SYSTEM_URL and DATABASE_OWNER_URL')
+  if (!config.database) throw new Error('Set DATABASE_URL and DATABASE_SYSTEM_URL')
   installRuntime(config, log)
 
   const system = connectSystem(config.database.systemUrl, { name: 'worker', poolSize: 3 })
@@ -25,6 +28,7 @@ async function main(): Promise<void> {
   const connection = await NativeConnection.connect(connectionOptions)
   const database = connectDatabase(config.database.appUrl, { name: 'worker', poolSize: 20 })
   const client = connectTemporal(config.temporal)
+  await client.withDeadline(Date.now() + applyMs, () => applyTemporalConfig(client))
   const sites = createSiteReader(siteSettings(config))
 
   const workers = await createWorkers(

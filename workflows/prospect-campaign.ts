@@ -1,4 +1,5 @@
 import {
+  ActivityFailure,
   ApplicationFailure,
   allHandlersFinished,
   CancellationScope,
@@ -7,7 +8,6 @@ import {
   isCancellation,
   proxyActivities,
   setHandler,
-  sleep,
   TemporalFailure,
   workflowInfo,
 } from '@temporalio/workflow'
@@ -46,28 +46,33 @@ const sitesPerBatch = 50
 /** A run ends long before Temporal's limits. What is done lies in Postgres, so the next run takes over nothing but the state. */
 const eventsPerRun = 2_000
 
+const mended = { waitingFor: null, problem: null }
+
 /** Finds businesses by searches and by the user's own list, reads their websites and scores them. */
 export async function prospectCampaign(input: ProspectCampaignInput): Promise<CampaignResult> {
   const campaign = { organisationId: input.organisationId, campaignId: input.campaignId }
   const state: CampaignState = input.carried ?? { ...queuedCampaign }
   let lastRecord: Promise<unknown> = Promise.resolve()
 
+  const batches = new CancellationScope()
+
   setHandler(campaignState, () => state, { description: 'Status, stage, and what it waits for' })
-  setHandler(pauseCampaign, () => change('campaign.paused', { status: 'paused', waitingFor: null }), {
-    validator: () => mustBe(allowedFrom.pause),
+  setHandler(pauseCampaign, (actor) => change('campaign.paused', { status: 'paused', waitingFor: null }, actor), {
+    validator: allows('pause'),
     description: 'Begin nothing new. What is being read is finished.',
   })
-  setHandler(resumeCampaign, () => change('campaign.resumed', { status: 'running', waitingFor: null, problem: null }), {
-    validator: () => mustBe(allowedFrom.resume),
+  setHandler(resumeCampaign, (actor) => change('campaign.resumed', { ...mended, status: 'running' }, actor), {
+    validator: allows('resume'),
     description: 'Go on after a pause, or once the problem is mended that the campaign waits for.',
   })
-  setHandler(cancelCampaign, () => change('campaign.cancelled', { status: 'cancelled', waitingFor: null }), {
-    validator: () => mustBe(allowedFrom.cancel),
+  setHandler(cancelCampaign, cancel, {
+    validator: allows('cancel'),
     description: 'End the campaign. What it has found stays.',
   })
 
   try {
     const plan = await openCampaign(campaign)
+    showCounts(state, plan.counts)
     if (state.status === 'queued') await change('campaign.started', { status: 'running' })
     await during('search', async () => {
       await untilFinished(() => importWebsites({ ...campaign, now: Date.now() }))
@@ -82,14 +87,15 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
     await during('analyse', readAllSites)
     if ((await mayGoOn()) && !runIsLong()) await change('campaign.completed', { status: 'completed' })
   } catch (error) {
-    if (isCancellation(error)) await change('campaign.cancelled', { status: 'cancelled', waitingFor: null })
-    // Anything else is a mistake in this file: it fails the task, which goes on once it is mended.
+    // Whatever is no failure of Temporal's is a mistake in this file: it fails the task, which goes on once it is mended.
+    if (isCancellation(error)) await cancel('operator')
     else if (error instanceof TemporalFailure) {
       await change('campaign.failed', { status: 'failed', waitingFor: null, problem: problemCode(error) })
     }
     throw error
+  } finally {
+    await CancellationScope.nonCancellable(() => condition(allHandlersFinished))
   }
-  await condition(allHandlersFinished)
   if (!isFinished(state)) return continueAsNew<typeof prospectCampaign>({ ...campaign, carried: state })
   return { status: state.status }
 
@@ -107,7 +113,7 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
       const open = counts.prospects - counts.done
       if (open === 0 || !(await mayGoOn()) || runIsLong()) return
       // Nothing moved although lanes were free: an earlier run's claims, after a reset. They are given up after a while.
-      if (open === openBefore) await sleep('1 minute', { summary: 'sites claimed by an earlier run' })
+      if (open === openBefore) await condition(() => state.status !== 'running', '1 minute')
       openBefore = open
       await inLanes(readingLanes, Math.ceil(open / sitesPerBatch), (index) =>
         untilFinished(() =>
@@ -123,11 +129,13 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
   async function untilFinished(batch: () => Promise<BatchResult>): Promise<void> {
     while ((await mayGoOn()) && !runIsLong()) {
       try {
-        const { finished, counts } = await batch()
+        const { finished, counts } = await batches.run(batch)
         showCounts(state, counts)
         if (finished) return
+        await condition(() => state.status !== 'running', '1 second') // the row says otherwise than the state: not for long
       } catch (error) {
-        if (isCancellation(error)) throw error
+        if (isCancellation(error) && state.status === 'cancelled') return
+        if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error
         if (state.status !== 'running') continue
         await change('campaign.waiting', { status: 'waiting', waitingFor: 'repair', problem: problemCode(error) })
       }
@@ -144,29 +152,44 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
     return state.status === 'running'
   }
 
-  /** Changes the state at once and the row in the order of the changes, also while the workflow is being cancelled. */
-  async function change(event: CampaignEvent, next: Partial<CampaignState>): Promise<CampaignState> {
-    Object.assign(state, next, { revision: state.revision + 1 })
+  /** Changes the state at once, and the row in the order of the changes, also while the workflow is being cancelled. */
+  async function change(
+    event: CampaignEvent,
+    next: Partial<CampaignState>,
+    actor = 'operator',
+  ): Promise<CampaignState> {
+    Object.assign(state, next)
     const changed = { ...state }
     showStatus(changed)
-    const options = { ...databaseStep, summary: event }
-    const recorded = lastRecord.then(() =>
-      CancellationScope.nonCancellable(() =>
-        recordCampaign.executeWithOptions(options, [{ ...campaign, state: changed, event, now: Date.now() }]),
-      ),
-    )
+    const recorded = lastRecord.then(() => CancellationScope.nonCancellable(() => record(changed, event, actor)))
     lastRecord = recorded.catch(() => {}) // whoever asked for the change hears of it
-    showCounts(state, await recorded)
+    await recorded
     return changed
   }
 
-  function mustBe(allowed: readonly CampaignState['status'][]): void {
-    if (allowed.includes(state.status)) return
-    throw ApplicationFailure.create({
-      type: wrongState,
-      message: `the campaign is ${state.status}`,
-      nonRetryable: true,
-    })
+  async function record(changed: CampaignState, event: CampaignEvent, actor: string): Promise<void> {
+    for (;;) {
+      changed.revision = state.revision += 1
+      const { revision, counts } = await recordCampaign.executeWithOptions({ ...databaseStep, summary: event }, [
+        { ...campaign, state: changed, event, actor, now: Date.now() },
+      ])
+      showCounts(state, counts)
+      if (revision <= changed.revision) return
+      state.revision = revision // A reset has put this workflow behind the row, which now follows it again.
+    }
+  }
+
+  function cancel(actor: string | undefined): Promise<CampaignState> {
+    batches.cancel()
+    return change('campaign.cancelled', { status: 'cancelled', waitingFor: null }, actor)
+  }
+
+  function allows(action: keyof typeof allowedFrom): (actor: string | undefined) => void {
+    return () => {
+      if (allowedFrom[action].includes(state.status)) return
+      const message = `the campaign is ${state.status}`
+      throw ApplicationFailure.create({ type: wrongState, message, nonRetryable: true })
+    }
   }
 
   function runIsLong(): boolean {

@@ -33,7 +33,8 @@ const Counts = z
     sitesRead: count,
     sitesFailed: count,
     withoutSite: count,
-    searchesPaid: count,
+    searchesPaid: count.meta({ description: 'Booked before they were made; an identical one within the hour is free' }),
+    searchesFailed: count.meta({ description: 'Given up: paid twice, and no answer came' }),
   } satisfies Record<keyof CampaignCounts, z.ZodType>)
   .meta({ id: 'CampaignCounts' })
 
@@ -91,9 +92,4 @@ export function campaignLinks(id: string, formats: readonly ('csv' | 'json')[]):
     prospects: `${self}/prospects`,
     exports: formats.map((format) => `${self}/export.${format}`),
   }
-}
-
-/** Whether a campaign has come to its end. */
-export function isFinished({ status }: Pick<CampaignRow, 'status'>): boolean {
-  return status === 'completed' || status === 'cancelled' || status === 'failed'
 }

@@ -1,5 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import type { UpdateDefinition } from '@temporalio/common'
-import { findCampaign } from '../../db/campaigns.ts'
+import { findCampaign, recordLostCampaign } from '../../db/campaigns.ts'
+import type { Tx } from '../../db/client.ts'
+import { startStatus } from '../../db/outbox.ts'
+import { appendStoryEvents } from '../../db/story-events.ts'
 import { type Stories, StoryNotRunning, StoryRefused, StoryUnreachable } from '../../temporal-config/stories.ts'
 import {
   allowedFrom,
@@ -13,12 +17,12 @@ import {
 import type { Handover } from '../handover.ts'
 import { found, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
-import { CampaignParams, CampaignState, isFinished } from './campaign-answers.ts'
+import { CampaignParams, CampaignState } from './campaign-answers.ts'
 
 type Action = keyof typeof allowedFrom
 
 interface Control {
-  update: UpdateDefinition<State>
+  update: UpdateDefinition<State, [actor: string | undefined]>
   leadsTo: CampaignStatus
   summary: string
   description: string
@@ -63,17 +67,14 @@ export function campaignControlRoutes({
       params: CampaignParams,
       problems: ['wrong_state'],
       success: { status: 200, description: 'The state of the campaign now', schema: CampaignState },
-      async handler({ params: { id }, key, requestId, as }) {
+      async handler({ params: { id }, caller, key, now, as }) {
         const campaign = found(await as((tx) => findCampaign(tx, id)), 'campaign')
         // With a key it may be the repetition of a request whose answer was lost: then the story has that answer.
         const mayBeRepeated = key !== null && campaign.status === actions[action].leadsTo
         if (!allowedFrom[action].includes(campaign.status) && !mayBeRepeated) throw wrongState(action, campaign.status)
         // One id for all tries of one request: the story then changes once, whatever became of the first answer.
-        const updateId = `${action}/${key ?? requestId}`
-        const asked = await ask(id, action, updateId, async () =>
-          found(await as((tx) => findCampaign(tx, id)), 'campaign'),
-        )
-        const { status, stage, waitingFor, problem } = asked
+        const asked = { updateId: `${action}/${key ?? randomUUID()}`, actor: `key:${caller.keyId}` }
+        const { status, stage, waitingFor, problem } = await ask(id, action, asked, { as, now })
         return { body: { status, stage, waitingFor, problem } }
       },
     }),
@@ -82,27 +83,39 @@ export function campaignControlRoutes({
   async function ask(
     id: string,
     action: Action,
-    updateId: string,
-    look: () => Promise<{ status: CampaignStatus }>,
+    asked: { updateId: string; actor: string },
+    { as, now }: { as: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>; now: Date },
   ): Promise<State> {
-    const { update } = actions[action]
-    try {
-      return await stories.update(campaignId(id), update, updateId).catch(async (error: unknown) => {
-        // It may not have begun: its start may still lie in the outbox.
-        if (!(error instanceof StoryNotRunning) || !(await handover.now(campaignId(id)))) throw error
-        return stories.update(campaignId(id), update, updateId)
-      })
-    } catch (error) {
-      if (error instanceof StoryRefused || error instanceof StoryNotRunning) {
-        const now = await look()
-        if (error instanceof StoryRefused || isFinished(now)) throw wrongState(action, now.status)
-      } else if (!(error instanceof StoryUnreachable)) throw error
-      throw new Problem('temporarily_unavailable', 'The campaign gave no answer in time. It is safe to ask again.', {
-        headers: { 'retry-after': '5' },
-        cause: error,
-      })
+    for (let tries = 0; tries < 2; tries += 1) {
+      // Read before asking: what had been handed over by then and does not run is over.
+      const handedOver = (await as((tx) => startStatus(tx, campaignId(id)))) !== 'pending'
+      try {
+        return await stories.update(campaignId(id), actions[action].update, asked)
+      } catch (error) {
+        if (error instanceof StoryUnreachable) throw unavailable(error)
+        if (!(error instanceof StoryNotRunning) && !(error instanceof StoryRefused)) throw error
+        if (error instanceof StoryNotRunning && handedOver) await as((tx) => closeLostCampaign(tx, id, now))
+        if (error instanceof StoryRefused || handedOver) {
+          throw wrongState(action, found(await as((tx) => findCampaign(tx, id)), 'campaign').status)
+        }
+        await handover.now(campaignId(id)) // It has not begun: its start still lies in the outbox.
+      }
     }
+    throw unavailable()
   }
+}
+
+/** Somebody terminated the workflow in Temporal, or its start was refused: nothing will change this campaign any more. */
+async function closeLostCampaign(tx: Tx, id: string, now: Date): Promise<void> {
+  if (!(await recordLostCampaign(tx, id, now))) return
+  await appendStoryEvents(tx, id, [{ type: 'campaign.failed', data: { problem: 'workflow_gone' }, at: now }])
+}
+
+function unavailable(cause?: Error): Problem {
+  return new Problem('temporarily_unavailable', 'The campaign gave no answer in time. It is safe to ask again.', {
+    headers: { 'retry-after': '5' },
+    ...(cause && { cause }),
+  })
 }
 
 function wrongState(action: Action, status: CampaignStatus): Problem {

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { findCampaign } from '../../db/campaigns.ts'
 import { lastStoryEvent } from '../../db/story-events.ts'
-import type { CampaignEvent } from '../../workflows/contracts/prospect-campaign.ts'
+import { type CampaignEvent, isFinished } from '../../workflows/contracts/prospect-campaign.ts'
 import type { EventStreams } from '../event-streams.ts'
 import { found, invalidInput } from '../problem.ts'
 import { type Endpoint, streamRoute } from '../route.ts'
-import { CampaignParams, isFinished } from './campaign-answers.ts'
+import { CampaignParams } from './campaign-answers.ts'
 
 const lastEvents: ReadonlySet<string> = new Set<CampaignEvent>([
   'campaign.completed',

@@ -4,9 +4,10 @@ import { stringify } from 'csv-stringify/sync'
 import { z } from 'zod'
 import { type Campaign, findCampaign } from '../../db/campaigns.ts'
 import { type CampaignProspect, listCampaignProspects } from '../../db/prospects.ts'
+import { isFinished } from '../../workflows/contracts/prospect-campaign.ts'
 import { found, Problem } from '../problem.ts'
 import { type Call, type Endpoint, type Success, streamRoute } from '../route.ts'
-import { CampaignParams, isFinished } from './campaign-answers.ts'
+import { CampaignParams } from './campaign-answers.ts'
 import { CampaignProspectAnswer, campaignProspectAnswer } from './prospect-answers.ts'
 
 /** Read at a time, so that an export of any length takes the memory of one page. */

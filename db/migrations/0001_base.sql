@@ -66,7 +66,6 @@ create table api_keys (
 );
 call isolate_by_organisation('api_keys');
 call open_to_system('api_keys');
-grant select on api_keys to throughline_app;
 grant select, insert, update on api_keys to throughline_system;
 
 -- A request's answer under its Idempotency-Key; without an answer, the request is running until locked_until.

@@ -4,7 +4,10 @@ create table campaigns (
   id uuid primary key default uuidv7(),
   organisation_id uuid not null default current_organisation() references organisations,
   name text not null,
+  -- What was asked for. country and export stand beside it as well: they are read far more often than a list of ten thousand sites.
   definition jsonb not null,
+  country text not null,
+  export jsonb not null,
   status text not null default 'queued'
     check (status in ('queued', 'running', 'paused', 'waiting', 'completed', 'cancelled', 'failed')),
   stage text check (stage in ('search', 'analyse', 'score', 'export', 'enrol')),
@@ -118,7 +121,8 @@ create table site_visits (
   finished_at timestamptz,
   primary key (campaign_id, prospect_id)
 );
-create index site_visits_open on site_visits (campaign_id, prospect_id) where status <> 'done';
+create index site_visits_pending on site_visits (campaign_id, prospect_id) where status = 'pending';
+create index site_visits_reading on site_visits (campaign_id, claimed_at) where status = 'reading';
 create index site_visits_prospect on site_visits (prospect_id);
 call isolate_by_organisation('site_visits');
 grant select, insert, update on site_visits to throughline_app;

@@ -70,9 +70,9 @@ async function ask(
 
 function failureOf({ status, headers }: Response, body: string): ProviderError {
   if (status === 429) {
-    // One status for two limits: searches an hour, which soon passes, and searches a month.
-    const code = /run out of searches/i.test(body) ? 'searches_used_up' : 'rate_limited'
-    return new ProviderError('serpapi', 'retryAfter', code, retryAfterMs(headers.get('retry-after')))
+    // One status for two limits: searches an hour, which soon passes, and searches a month, which somebody must raise.
+    if (/run out of searches/i.test(body)) return new ProviderError('serpapi', 'rejected', 'searches_used_up')
+    return new ProviderError('serpapi', 'retryAfter', 'rate_limited', retryAfterMs(headers.get('retry-after')))
   }
   if (status === 401 || status === 403) return new ProviderError('serpapi', 'rejected', 'invalid_key')
   if (status >= 500 || status === 408) return new ProviderError('serpapi', 'retry', `http_${status}`)

@@ -101,7 +101,10 @@ export function createAddressGuard(allowed: readonly string[], lookup: AddressLo
     // By RFC 6761, whatever the resolver says.
     if (host === 'localhost' || host.endsWith('.localhost')) return [{ address: '127.0.0.1', family: 4 }]
     const addresses = await lookup(host).catch((error: unknown) => {
-      throw error instanceof Error && 'code' in error ? new SiteFailure('dns_not_found', String(error.code)) : error
+      if (!(error instanceof Error && 'code' in error)) throw error
+      // Any other code says that the resolver could not tell: that may be its fault, or ours.
+      const isAbsent = error.code === 'ENOTFOUND' || error.code === 'ENODATA'
+      throw new SiteFailure(isAbsent ? 'dns_not_found' : 'dns_failed', String(error.code))
     })
     if (addresses.length === 0) throw new SiteFailure('dns_not_found')
     return addresses

@@ -153,5 +153,6 @@ function siteFailure(error: unknown): unknown {
   if (code === undefined) return error
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return tooLarge()
   if (/^(?:Z_|ERR__|ERR_BR)/.test(code)) return new SiteFailure('not_html', 'broken compression')
+  if (code === 'ENETUNREACH' || code === 'ENETDOWN') return new SiteFailure('network_unreachable', code)
   return new SiteFailure('connection_failed', code)
 }

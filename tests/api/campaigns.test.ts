@@ -244,13 +244,21 @@ test('a control of a campaign that Temporal has not been told of starts it first
   expect((await control(id, 'pause')).status).toBe(200)
 })
 
-test('a control that comes too late is answered 409, one whose story is not there 503', async () => {
+test('a control that comes too late is answered 409', async () => {
   const ending = await campaignRow(database, organisationId)
   stories.change = async () => {
     await database.as(organisationId, (tx) => tx`update campaigns set status = 'completed' where id = ${ending}`)
     throw new StoryNotRunning(ending)
   }
   expect((await control(ending, 'pause')).status).toBe(409)
+})
+
+test('a campaign whose workflow was terminated is closed at the next control, not asked for ever', async () => {
+  const id = await campaignRow(database, organisationId)
   stories.change = () => Promise.reject(new StoryNotRunning('gone'))
-  expect((await control(await campaignRow(database, organisationId), 'pause')).status).toBe(503)
+  expect((await control(id, 'cancel')).status).toBe(409)
+  expect(await (await ask('GET', `/campaigns/${id}`)).json()).toMatchObject({
+    status: 'failed',
+    problem: 'workflow_gone',
+  })
 })

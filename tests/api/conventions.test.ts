@@ -1,6 +1,7 @@
 import pino from 'pino'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { latestMigration } from '../../db/schema.ts'
 import { ownList, testApi } from '../support/api.ts'
 
 const lines: string[] = []
@@ -51,6 +52,12 @@ test.each([
     'a key called __proto__',
     '{"name": "a", "websites": ["bakery.com"], "__proto__": {}}',
     '/__proto__',
+    'invalid_input',
+  ],
+  [
+    'what is nested too deep',
+    `{"name": "a", "websites": ${'['.repeat(4000)}${']'.repeat(4000)}}`,
+    `/websites${'/0'.repeat(63)}`,
     'invalid_input',
   ],
 ])('%s is answered 400', async (_, body, pointer, code) => {
@@ -143,13 +150,16 @@ test('ready while Temporal is away, and says so', async () => {
   expect(await (await fetch(`${url}/readyz`)).json()).toMatchObject({ status: 'ready' })
 })
 
-test('not ready when the schema is not the one of this code, nor while stopping; alive throughout', async () => {
+test('not ready when the schema is older than this code, nor while stopping; alive throughout, and with a newer schema', async () => {
   const { default: postgres } = await import('postgres')
   const owner = postgres(fresh.ownerUrl, { max: 1 })
   await owner`insert into schema_migrations (version) values ('9999')`
+  const ahead = await fetch(`${url}/readyz`)
+  await owner`delete from schema_migrations where version >= ${latestMigration()}`
   const behind = await fetch(`${url}/readyz`)
-  await owner`delete from schema_migrations where version = '9999'`
+  await owner`insert into schema_migrations (version) values (${latestMigration()})`
   await owner.end()
+  expect(ahead.status).toBe(200)
   expect(behind.status).toBe(503)
   expect(await behind.json()).toMatchObject({ status: 'not_ready', checks: { schema: 'failed' } })
 

@@ -108,6 +108,7 @@ test('an organisation has at most fifty streams open, and a closed one makes roo
   const streams = await Promise.all(Array.from({ length: 50 }, () => open(id)))
   const refused = await ask('GET', `/campaigns/${id}/events`)
   expect(refused.status).toBe(429)
+  expect(refused.headers.get('retry-after')).toBe('30')
   expect(await refused.json()).toMatchObject({ code: 'limit_reached' })
   await streams.pop()?.leave()
   const status = async () => {

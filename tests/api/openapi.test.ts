@@ -25,6 +25,24 @@ test('the document lists every route of the API', () => {
   ])
 })
 
+test('every operation documents what may become of any request, and the headers that come with it', () => {
+  const Answer = z.object({ headers: z.record(z.string(), z.unknown()).default({}) })
+  const Operation = z.object({ responses: z.record(z.string(), Answer) })
+  const { paths } = z.object({ paths: z.record(z.string(), z.record(z.string(), Operation)) }).parse(document)
+  for (const [path, operations] of Object.entries(paths)) {
+    for (const [method, { responses }] of Object.entries(operations)) {
+      const where = `${method} ${path}`
+      const headers = (status: string) => Object.keys(responses[status]?.headers ?? {})
+      expect(Object.keys(responses), where).toEqual(expect.arrayContaining(['400', '401', '403', '429', '500', '503']))
+      const success = Object.keys(responses).find((status) => status.startsWith('2')) ?? ''
+      expect(headers(success), where).toEqual(expect.arrayContaining(['RateLimit', 'RateLimit-Policy']))
+      expect(headers(success).includes('Idempotency-Replayed'), where).toBe(method === 'post')
+      expect(headers('429'), where).toEqual(expect.arrayContaining(['RateLimit', 'RateLimit-Policy', 'Retry-After']))
+      expect(headers('503'), where).toContain('Retry-After')
+    }
+  }
+})
+
 test('every reference in it leads somewhere', () => {
   const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path]) => path ?? '')
   expect(references.length).toBeGreaterThan(10)

@@ -36,6 +36,7 @@ function temporal(answer: (row: OutboxRow) => void = () => {}): Delivery & { tak
       taken.push(row.workflowId)
     },
     isFinal: (error) => error instanceof Malformed,
+    codeOf: (error) => (error instanceof Malformed ? 'INVALID_ARGUMENT' : 'UNAVAILABLE'),
   }
 }
 
@@ -53,8 +54,8 @@ test('what a transaction wrote is delivered, and once; what it rolled back is no
   })
   await expect(rolledBack).rejects.toThrow('the caller fails')
   const delivery = temporal()
-  expect(await sweep(delivery)).toEqual({ delivered: 1, failed: 0 })
-  expect(await sweep(delivery)).toEqual({ delivered: 0, failed: 0 })
+  expect(await sweep(delivery)).toEqual({ delivered: 1, failed: 0, codes: [] })
+  expect(await sweep(delivery)).toEqual({ delivered: 0, failed: 0, codes: [] })
   expect(delivery.taken).toEqual(['campaign/1'])
 })
 
@@ -72,11 +73,11 @@ test('while Temporal is away rows stay due, later and later, and are delivered w
   const away = temporal(() => {
     throw new Unavailable('no connection')
   })
-  expect(await sweep(away)).toEqual({ delivered: 0, failed: 1 })
-  expect(await sweep(away)).toEqual({ delivered: 0, failed: 0 }) // not due again yet
-  expect(await sweep(away, seconds(2))).toEqual({ delivered: 0, failed: 1 })
+  expect(await sweep(away)).toEqual({ delivered: 0, failed: 1, codes: ['UNAVAILABLE'] })
+  expect(await sweep(away)).toEqual({ delivered: 0, failed: 0, codes: [] }) // not due again yet
+  expect(await sweep(away, seconds(2))).toEqual({ delivered: 0, failed: 1, codes: ['UNAVAILABLE'] })
   const back = temporal()
-  expect(await sweep(back, seconds(120))).toEqual({ delivered: 1, failed: 0 })
+  expect(await sweep(back, seconds(120))).toEqual({ delivered: 1, failed: 0, codes: [] })
 })
 
 test('a row that can never be delivered becomes dead and holds nobody up', async () => {
@@ -85,8 +86,8 @@ test('a row that can never be delivered becomes dead and holds nobody up', async
   const delivery = temporal((row) => {
     if (row.workflowId === 'campaign/malformed') throw new Malformed('no')
   })
-  expect(await sweep(delivery)).toEqual({ delivered: 1, failed: 1 })
+  expect(await sweep(delivery)).toEqual({ delivered: 1, failed: 1, codes: ['INVALID_ARGUMENT'] })
   const [row] = await system<{ status: string; lastError: string }[]>`
     select status, last_error from outbox where workflow_id = 'campaign/malformed'`
-  expect(row).toEqual({ status: 'dead', lastError: 'Error' })
+  expect(row).toEqual({ status: 'dead', lastError: 'INVALID_ARGUMENT' })
 })

@@ -61,6 +61,13 @@ test('a page without an answer is paid once more after the hour, and not a third
   expect(await paid()).toBe(2)
 })
 
+test('a booking that an unanswered call may have used does not pay for the next', async () => {
+  expect(await claim(start)).toMatchObject({ action: 'ask', isUnspent: true })
+  expect(await claim(later(5))).toMatchObject({ action: 'ask', isUnspent: false })
+  expect(await claim(later(70))).toMatchObject({ action: 'ask', isUnspent: true })
+  expect(await paid()).toBe(2)
+})
+
 test('what was booked for a refused call pays for the next, however late', async () => {
   const searchId = searchIdOf(await claim(start))
   await database.as(organisationId, (tx) => recordRefusal(tx, searchId))

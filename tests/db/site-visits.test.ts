@@ -2,7 +2,14 @@ import { beforeEach, expect, test } from 'vitest'
 import { recordCampaignState } from '../../db/campaigns.ts'
 import { type Finding, recordFindings } from '../../db/findings.ts'
 import { claimSearchPage } from '../../db/searches.ts'
-import { claimVisits, recordVisit, releaseVisits, type VisitClaim } from '../../db/site-visits.ts'
+import {
+  type ClaimedVisit,
+  claimVisit,
+  recordVisit,
+  releaseVisits,
+  takeOverVisits,
+  type VisitClaim,
+} from '../../db/site-visits.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
 import { testOrganisation } from '../support/organisation.ts'
 
@@ -27,8 +34,15 @@ beforeEach(async () => {
 
 const by = (activity: string, attempt = 1): VisitClaim => ({ campaignId, claim: activity, attempt })
 
-function claim(claimant: VisitClaim, limit: number, at = now) {
-  return database.as(organisationId, (tx) => claimVisits(tx, claimant, limit, at))
+async function claim(claimant: VisitClaim, limit: number, at = now): Promise<ClaimedVisit[]> {
+  const claimed: ClaimedVisit[] = []
+  await database.as(organisationId, (tx) => takeOverVisits(tx, claimant))
+  while (claimed.length < limit) {
+    const visit = await database.as(organisationId, (tx) => claimVisit(tx, claimant, at))
+    if (!visit) break
+    claimed.push(visit)
+  }
+  return claimed
 }
 
 function record(claimant: VisitClaim, prospectId: string): Promise<boolean> {
@@ -72,6 +86,17 @@ test('while the campaign is paused nothing new is claimed, but what was read is 
   expect(await record(by('reader'), site.prospectId)).toBe(true)
 })
 
+test('what a killed attempt was reading is free for all once the next attempt has looked, though the campaign is paused', async () => {
+  await claim(by('killed', 1), 5)
+  const paused = { status: 'paused', stage: 'analyse', waitingFor: null, problem: null, revision: 2 } as const
+  await database.as(organisationId, (tx) => recordCampaignState(tx, campaignId, paused, now))
+  expect(await claim(by('killed', 2), siteCount)).toHaveLength(0)
+  await database.as(organisationId, (tx) =>
+    recordCampaignState(tx, campaignId, { ...paused, status: 'running', revision: 3 }, now),
+  )
+  expect(await claim(by('another'), siteCount)).toHaveLength(siteCount)
+})
+
 test('what a stopping worker gives back is free for the next', async () => {
   await claim(by('stopping'), 5)
   await database.as(organisationId, (tx) => releaseVisits(tx, by('stopping')))
@@ -83,7 +108,7 @@ test('a late write of an earlier state changes nothing', async () => {
     database.as(organisationId, (tx) =>
       recordCampaignState(tx, campaignId, { status, stage: 'analyse', waitingFor: null, problem: null, revision }, now),
     )
-  expect(await write('running', 3)).toBe(true)
-  expect(await write('paused', 2)).toBe(false)
+  expect(await write('running', 3)).toEqual({ recorded: true, revision: 3 })
+  expect(await write('paused', 2)).toEqual({ recorded: false, revision: 3 })
   expect(await claim(by('reader'), 1)).toHaveLength(1)
 })

@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { lockDataDir } from '../../dev/lock.ts'
+import { lockDataDir, removeStale } from '../../dev/lock.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 test('a second start on the same data directory is refused with one line', async () => {
@@ -26,6 +26,18 @@ test('the lock of a start that was killed is taken over', async () => {
   await lockDataDir(dataDir, ignore)
   writeFileSync(join(dataDir, 'run/start.json'), JSON.stringify({ pid: process.pid, startedAt: 'at another time' }))
   await expect(lockDataDir(dataDir, ignore)).resolves.toBeDefined()
+})
+
+test('of two starts that find the same dead holder, the slower one leaves the lock of the faster one alone', async () => {
+  const folder = await temporaryFolder()
+  const file = join(folder, 'start.json')
+  writeFileSync(file, 'the lock of the faster one')
+  removeStale(file, 'the dead holder')
+  expect(readFileSync(file, 'utf8')).toBe('the lock of the faster one')
+  expect(readdirSync(folder)).toEqual(['start.json'])
+  removeStale(file, 'the lock of the faster one')
+  removeStale(file, 'what somebody else has removed')
+  expect(readdirSync(folder)).toEqual([])
 })
 
 test('a start waits for an earlier one that is stopping', async () => {

@@ -122,7 +122,7 @@ describe('against the sandbox', () => {
     const searchPoorly = (page: number) =>
       createSerpapi({ apiKey, baseUrl: poor.urls.serpapi }).searchPage({ ...dentists, page }, neverAborted)
     await searchPoorly(0)
-    await expect(searchPoorly(1)).rejects.toMatchObject({ outcome: 'retryAfter', code: 'searches_used_up' })
+    await expect(searchPoorly(1)).rejects.toMatchObject({ outcome: 'rejected', code: 'searches_used_up' })
     await expect(searchPoorly(0)).resolves.toMatchObject({ hasMore: true })
   })
 

@@ -63,10 +63,10 @@ test('a campaign that is paused, resumed and cancelled', async () => {
   const id = await world.start({ websites: sites('steered', 60) })
   const status = async () => (await world.campaign(id)).status
   await vi.waitFor(async () => expect((await world.campaign(id)).stage).toBe('analyse'), patience)
-  await world.stories.update(workflowIdOf(id), pauseCampaign, 'pause')
-  await world.stories.update(workflowIdOf(id), resumeCampaign, 'resume')
+  await world.stories.update(workflowIdOf(id), pauseCampaign, { updateId: 'pause', actor: 'system' })
+  await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'resume', actor: 'system' })
   await vi.waitFor(async () => expect(await status()).toBe('running'), patience)
-  await world.stories.update(workflowIdOf(id), cancelCampaign, 'cancel')
+  await world.stories.update(workflowIdOf(id), cancelCampaign, { updateId: 'cancel', actor: 'system' })
   await world.ended(id)
   await sandbox.control('DELETE', '/_sandbox/faults')
   await save(workflowIdOf(id), 'campaign-paused-resumed-cancelled')
@@ -79,7 +79,7 @@ test('a campaign that waits for a mended key', async () => {
     searches: [{ engine: 'google', query: 'plumber', location: 'Austin, Texas', limit: 10 }],
   })
   await vi.waitFor(async () => expect((await world.campaign(id)).status).toBe('waiting'), patience)
-  await world.stories.update(workflowIdOf(id), resumeCampaign, 'mended')
+  await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', actor: 'system' })
   await world.ended(id)
   await save(workflowIdOf(id), 'campaign-repaired')
 })

@@ -24,9 +24,10 @@ function standInStories(): StandInStories {
       stories.delivered.push(row)
     },
     isFinal: () => false,
+    codeOf: () => 'UNAVAILABLE',
     change: (workflowId) => Promise.reject(new StoryNotRunning(workflowId)),
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a test answers as its update's contract says
-    update: async (workflowId, _update, updateId) => (await stories.change(workflowId, updateId)) as never,
+    update: async (workflowId, _update, { updateId }) => (await stories.change(workflowId, updateId)) as never,
     ping: async () => {},
   }
   return stories
@@ -68,7 +69,7 @@ export async function testApi(
   const stories = standInStories()
   const api = createApi(
     { database: watch(database), system, stories, clock, log },
-    { requestsPerMinute: 100_000, missingForSearch: null, checksAnswers: true, ...settings },
+    { requestsPerMinute: 100_000, trustProxy: false, missingForSearch: null, checksAnswers: true, ...settings },
   )
   const server = createServer(api.app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -61,3 +61,25 @@ test('the sweep starts a campaign whose start was never told to Temporal', async
   await client.schedule.getHandle('outbox-sweep').trigger()
   await vi.waitFor(async () => expect((await world.campaign(id)).status).toBe('completed'), patience)
 })
+
+test('a campaign that was reset in Temporal after its end goes on from its row and ends again', async () => {
+  await applyTemporalConfig(client)
+  await using _ = await world.work()
+  const id = await world.start({ websites: [{ website: 'http://reset.test/', name: null }] })
+  await world.ended(id)
+  const { runId } = await client.workflow.getHandle(workflowIdOf(id)).describe()
+  const { events } = await client.workflow.getHandle(workflowIdOf(id)).fetchHistory()
+  const firstTask = events?.find(({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes)
+  await client.workflowService.resetWorkflowExecution({
+    namespace,
+    workflowExecution: { workflowId: workflowIdOf(id), runId },
+    reason: 'test',
+    requestId: crypto.randomUUID(),
+    workflowTaskFinishEventId: firstTask?.eventId ?? null,
+  })
+  await world.ended(id)
+  expect((await client.workflow.getHandle(workflowIdOf(id)).describe()).runId).not.toBe(runId)
+  expect(await world.campaign(id)).toMatchObject({ status: 'completed' })
+  const { events: again } = await client.workflow.getHandle(workflowIdOf(id)).fetchHistory()
+  expect(again?.length).toBeLessThan(120)
+})

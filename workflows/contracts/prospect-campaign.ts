@@ -65,7 +65,10 @@ export interface CampaignCounts {
   sitesRead: number
   sitesFailed: number
   withoutSite: number
+  /** Booked before they were made; an identical one within the hour is free of charge. */
   searchesPaid: number
+  /** Given up: paid twice, and no answer came. */
+  searchesFailed: number
 }
 
 export const campaignId = (id: string): string => `campaign/${id}`
@@ -74,9 +77,10 @@ export const campaignId = (id: string): string => `campaign/${id}`
 export const campaignState = defineQuery<CampaignState>('campaignState')
 
 // Updates, not signals: the caller must learn whether the campaign was in a state that allows it.
-export const pauseCampaign = defineUpdate<CampaignState>('pause')
-export const resumeCampaign = defineUpdate<CampaignState>('resume')
-export const cancelCampaign = defineUpdate<CampaignState>('cancel')
+// The argument is who asks, such as `key:{id}`; an operator in the Temporal Web UI gives none.
+export const pauseCampaign = defineUpdate<CampaignState, [actor: string | undefined]>('pause')
+export const resumeCampaign = defineUpdate<CampaignState, [actor: string | undefined]>('resume')
+export const cancelCampaign = defineUpdate<CampaignState, [actor: string | undefined]>('cancel')
 
 /** The failure type of a refused update. */
 export const wrongState = 'wrong_state'

@@ -11,7 +11,7 @@ export function showStatus({ status, waitingFor }: CampaignState): void {
 export function showCounts(state: CampaignState, counts: CampaignCounts): void {
   setCurrentDetails(`**${state.status}**${state.stage ? `, stage ${state.stage}` : ''}${state.problem ? `: mend \`${state.problem}\`, then send the update \`resume\`` : ''}
 
-| found | businesses | read | not readable | without a site | searches paid |
-| --- | --- | --- | --- | --- | --- |
-| ${counts.sightings} | ${counts.prospects} | ${counts.sitesRead} | ${counts.sitesFailed} | ${counts.withoutSite} | ${counts.searchesPaid} |`)
+| found | businesses | read | not readable | without a site | searches paid | given up |
+| --- | --- | --- | --- | --- | --- | --- |
+| ${counts.sightings} | ${counts.prospects} | ${counts.sitesRead} | ${counts.sitesFailed} | ${counts.withoutSite} | ${counts.searchesPaid} | ${counts.searchesFailed} |`)
 }

@@ -1,4 +1,4 @@
-import { type BusinessKey, businessKey, isDirectory, isExcluded, parseWebsite } from './websites.ts'
+import { type BusinessKey, businessKey, isDirectory, parseWebsite } from './websites.ts'
 
 /** A business as a search or the user's own list shows it. */
 export interface ShownBusiness {
@@ -25,7 +25,7 @@ export interface Dropped {
 /** Separates the businesses of a page from what is none, not wanted, or cannot be told apart from others. */
 export function sift(
   businesses: readonly ShownBusiness[],
-  exclusions: readonly string[],
+  isExcluded: (website: string) => boolean,
 ): { kept: SiftedBusiness[]; dropped: Dropped } {
   const dropped = { droppedDirectories: 0, droppedExclusions: 0, droppedUnusable: 0 }
   const kept: SiftedBusiness[] = []
@@ -33,7 +33,7 @@ export function sift(
     const { website, isListing } = ownSite(business.website)
     const key = businessKey({ website, placeId })
     if (key === null) dropped[isListing ? 'droppedDirectories' : 'droppedUnusable'] += 1
-    else if (website !== null && isExcluded(website, exclusions)) dropped.droppedExclusions += 1
+    else if (website !== null && isExcluded(website)) dropped.droppedExclusions += 1
     else kept.push({ ...business, position, key, website })
   }
   return { kept, dropped }

@@ -44,6 +44,13 @@ function isHost(hostname: string, single: boolean): boolean {
   return labels.every((label) => /^[a-z\d_](?:[a-z\d_-]{0,61}[a-z\d_])?$/.test(label))
 }
 
+/** The home page of the site that a page belongs to; what cannot be read as an address stays as it is. */
+export function homePageOf(page: string): string {
+  const parsed = parseWebsite(page)
+  if ('problem' in parsed) return page
+  return parsed.website === parsed.url ? `${new URL(parsed.url).origin}/` : parsed.host
+}
+
 export type BusinessKey = { kind: 'domain' | 'place'; value: string }
 
 /**
@@ -81,16 +88,14 @@ export function isDirectory(website: string): boolean {
   return brands.has(domainWithoutSuffix ?? '') && /^(?:com|(?:[a-z]+\.)?[a-z]{2})$/.test(publicSuffix ?? '')
 }
 
-/** Whether a website is, or lies under, one of the domains that a user wants left out. */
-export function isExcluded(website: string, exclusions: readonly string[]): boolean {
-  const host = bareHost(website)
-  return (
-    host !== null && exclusions.some((exclusion) => liesUnder(host, bareHost(exclusion.trim().replace(/^\*\./, ''))))
-  )
-}
-
-function liesUnder(host: string, excluded: string | null): boolean {
-  return excluded !== null && (host === excluded || host.endsWith(`.${excluded}`))
+/** Tells of a website whether it is, or lies under, one of the domains that a user wants left out. Quick however many they are. */
+export function exclusionOf(exclusions: readonly string[]): (website: string) => boolean {
+  const hosts = exclusions.map((exclusion) => bareHost(exclusion.trim().replace(/^\*\./, '')))
+  const excluded = new Set(hosts.filter((host) => host !== null))
+  return (website) => {
+    const labels = bareHost(website)?.split('.') ?? []
+    return labels.some((_, index) => excluded.has(labels.slice(index).join('.')))
+  }
 }
 
 function bareHost(website: string): string | null {

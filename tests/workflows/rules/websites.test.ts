@@ -1,7 +1,7 @@
 import { assert, constantFrom, domain, oneof, property, string, tuple, webUrl } from 'fast-check'
 import { expect, test } from 'vitest'
 import { directoryBrands, directoryDomains } from '../../../workflows/rules/directories.ts'
-import { businessKey, isDirectory, isExcluded, parseWebsite } from '../../../workflows/rules/websites.ts'
+import { businessKey, exclusionOf, homePageOf, isDirectory, parseWebsite } from '../../../workflows/rules/websites.ts'
 
 test.each([
   ['bakery.com', 'bakery.com', 'https://bakery.com/'],
@@ -112,11 +112,18 @@ test('every entry of the directory list is found by itself and under it', () => 
 })
 
 test('an exclusion covers a domain with everything under it, and nothing beside it', () => {
-  expect(isExcluded('https://shop.bakery.com/x', ['bakery.com'])).toBe(true)
-  expect(isExcluded('bakery.com', ['https://www.Bakery.com/about'])).toBe(true)
-  expect(isExcluded('www.bakery.com', ['*.bakery.com'])).toBe(true)
-  expect(isExcluded('bakery.com', ['shop.bakery.com'])).toBe(false)
-  expect(isExcluded('notbakery.com', ['bakery.com'])).toBe(false)
-  expect(isExcluded('bakery.com', ['', 'nonsense', '*.'])).toBe(false)
-  expect(isExcluded('not a website', ['not a website'])).toBe(false)
+  expect(exclusionOf(['bakery.com'])('https://shop.bakery.com/x')).toBe(true)
+  expect(exclusionOf(['https://www.Bakery.com/about'])('bakery.com')).toBe(true)
+  expect(exclusionOf(['*.bakery.com'])('www.bakery.com')).toBe(true)
+  expect(exclusionOf(['shop.bakery.com'])('bakery.com')).toBe(false)
+  expect(exclusionOf(['bakery.com'])('notbakery.com')).toBe(false)
+  expect(exclusionOf(['', 'nonsense', '*.'])('bakery.com')).toBe(false)
+  expect(exclusionOf(['not a website'])('not a website')).toBe(false)
+})
+
+test('the home page of a site is its root, whatever page of it a search shows', () => {
+  expect(homePageOf('https://www.bakery.com/blog/2019/cake?utm=x#top')).toBe('https://www.bakery.com/')
+  expect(homePageOf('bakery.com/about')).toBe('bakery.com')
+  expect(homePageOf('http://127.0.0.1:8080/x')).toBe('http://127.0.0.1:8080/')
+  expect(homePageOf('not a website')).toBe('not a website')
 })

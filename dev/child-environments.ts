@@ -1,0 +1,37 @@
+import { type Config, childEnvironment, type Environment, providerTable, type Setting } from '../config.ts'
+import type { Logins } from '../db/migrate.ts'
+
+/** Look-ups of names and decompression share these threads, of which Node makes four: too few for a worker that reads many sites. */
+const threads = { UV_THREADPOOL_SIZE: '32' }
+
+/** The environments of our own processes: of the API and the worker, and of the sandbox. */
+export function childEnvironments(
+  config: Config,
+  database: Omit<Logins, 'ownerUrl'>,
+  sitesDir: string | undefined,
+): { env: Environment; sandboxEnv: Environment } {
+  const common = { ...standIns(config), DATA_DIR: config.dataDir, ...(sitesDir && { SANDBOX_SITES_DIR: sitesDir }) }
+  // Empty, not absent: an absent setting would be read from .env.
+  const noDatabase = { DATABASE_URL: '', DATABASE_SYSTEM_URL: '', DATABASE_OWNER_URL: '' }
+  const logins = { DATABASE_URL: database.appUrl, DATABASE_SYSTEM_URL: database.systemUrl }
+  return {
+    env: { ...threads, ...childEnvironment({ ...common, ...noDatabase, ...logins }) },
+    sandboxEnv: { ...threads, ...childEnvironment({ ...common, ...noDatabase }) },
+  }
+}
+
+/** Providers without a key are played by the sandbox, and so are the sites under .test. */
+function standIns(config: Config): Partial<Record<Setting, string>> {
+  const { sandbox, sites } = config
+  const isOff = providerTable(config).some(({ provider, mode }) => provider === 'serpapi' && mode === 'off')
+  return {
+    SITES_BASE_URL: sites.baseUrl ?? `http://127.0.0.1:${sandbox.sitesPort}`,
+    SITES_TLS_BASE_URL: sites.tlsBaseUrl ?? `https://127.0.0.1:${sandbox.sitesTlsPort}`,
+    SITE_ALLOW_ADDRESSES: [
+      ...sites.allowAddresses,
+      `127.0.0.1:${sandbox.sitesPort}`,
+      `127.0.0.1:${sandbox.sitesTlsPort}`,
+    ].join(','),
+    ...(isOff && { SERPAPI_BASE_URL: `http://127.0.0.1:${sandbox.providersPort}/serpapi` }),
+  }
+}

@@ -1,3 +1,0 @@
-import { runWithNode } from './bootstrap.mjs'
-
-runWithNode(['dev/main.ts', ...process.argv.slice(2)])

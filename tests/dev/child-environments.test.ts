@@ -1,0 +1,30 @@
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { loadConfig } from '../../config.ts'
+import { childEnvironments } from '../../dev/child-environments.ts'
+
+const logins = {
+  appUrl: 'postgres://app@db/throughline',
+  systemUrl: 'postgres://system@db/throughline',
+  ownerUrl: 'postgres://owner@db/throughline',
+}
+
+test('no child gets the address of the owner, nor the sandbox any of the database', () => {
+  onTestFinished(() => void vi.unstubAllEnvs())
+  vi.stubEnv('DATABASE_OWNER_URL', logins.ownerUrl)
+  vi.stubEnv('DATABASE_URL', logins.appUrl)
+  const { env, sandboxEnv } = childEnvironments(loadConfig({}), logins, undefined)
+  expect(loadConfig(env).database).toEqual({ appUrl: logins.appUrl, systemUrl: logins.systemUrl })
+  expect(loadConfig(sandboxEnv).database).toBeUndefined()
+  for (const value of [...Object.values(env), ...Object.values(sandboxEnv)]) expect(value).not.toContain('//owner@')
+  for (const value of Object.values(sandboxEnv)) expect(value).not.toContain('postgres://')
+  // Absent ones would be read from .env.
+  for (const name of ['DATABASE_URL', 'DATABASE_SYSTEM_URL', 'DATABASE_OWNER_URL']) expect(sandboxEnv[name]).toBe('')
+})
+
+test('children read many names at a time, as many as somebody says', () => {
+  onTestFinished(() => void vi.unstubAllEnvs())
+  vi.stubEnv('UV_THREADPOOL_SIZE', undefined)
+  expect(childEnvironments(loadConfig({}), logins, undefined).env.UV_THREADPOOL_SIZE).toBe('32')
+  vi.stubEnv('UV_THREADPOOL_SIZE', '64')
+  expect(childEnvironments(loadConfig({}), logins, undefined).env.UV_THREADPOOL_SIZE).toBe('64')
+})
