@@ -69,7 +69,7 @@ const Permission = z.strictObject({
   role: z.string(),
   emailAddress: z.string(),
 })
-export type Permission = z.infer<typeof Permission>
+type Permission = z.infer<typeof Permission>
 
 /** What happens at Google without us. Access that is withdrawn without naming a spreadsheet is withdrawn from the whole account. */
 export const GoogleEvent = z.discriminatedUnion('type', [

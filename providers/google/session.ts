@@ -7,7 +7,7 @@ export interface GoogleSettings {
   privateKey: string
   /** Where all of Google's hosts are meant to be, such as a sandbox; without it, each is where it is. */
   baseUrl?: string | undefined
-  fetch?: typeof globalThis.fetch
+  fetch?: (url: string, init?: RequestInit) => Promise<Response>
   timeoutMs?: number
 }
 

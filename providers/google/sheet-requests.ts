@@ -5,7 +5,7 @@ type Request = sheets_v4.Schema$Request
 type CellData = sheets_v4.Schema$CellData
 
 /** The tab that every new spreadsheet has. Its id stays when people rename it or move it. */
-export const tabId = 0
+const tabId = 0
 export const keyTitle = 'Key'
 export const topLeftCell = { sheetId: tabId, startRowIndex: 0, endRowIndex: 1, startColumnIndex: 0, endColumnIndex: 1 }
 export const keyColumn = { sheetId: tabId, startColumnIndex: 0, endColumnIndex: 1 }

@@ -81,8 +81,8 @@ async function sheetOf(campaignId: string): Promise<string> {
   return row.spreadsheet.id
 }
 
-async function keysIn(spreadsheetId: string): Promise<unknown[]> {
-  return (await valuesOf(sandbox, spreadsheetId, 'A2:A')).flat()
+async function keysIn(spreadsheetId: string): Promise<string[]> {
+  return (await valuesOf(sandbox, spreadsheetId, 'A2:A')).flat().map(String)
 }
 
 async function expectEachOnce(campaignId: string): Promise<void> {
@@ -185,11 +185,11 @@ test('a creation that may yet show is not repeated before its time', async () =>
 })
 
 /** Stands between the client and the sandbox at one of its changes to the sheet: the first is the header, the others are appends. */
-function atChange(number: number, meddle: (send: () => Promise<Response>) => Promise<Response>): typeof fetch {
+function atChange(number: number, meddle: (send: () => Promise<Response>) => Promise<Response>) {
   let changes = 0
-  return (input, init) => {
-    const send = () => fetch(input, init)
-    return String(input).endsWith(':batchUpdate') && ++changes === number ? meddle(send) : send()
+  return (url: string, init?: RequestInit) => {
+    const send = () => fetch(url, init)
+    return url.endsWith(':batchUpdate') && ++changes === number ? meddle(send) : send()
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../../config.ts'
 import { type Exchange, openDiscovery } from '../support/discovery.ts'
-import { googleSheets } from '../support/google.ts'
+import { askGoogle, googleSheets } from '../support/google.ts'
 import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts'
 
 const { specsDir } = loadConfig()
@@ -35,6 +35,7 @@ describe.skipIf(isAbsent)(`Google's descriptions${isAbsent ? ' (skipped: no goog
         'sheets.spreadsheets.batchUpdate',
         'sheets.spreadsheets.developerMetadata.get',
         'sheets.spreadsheets.values.batchGetByDataFilter',
+        'sheets.spreadsheets.values.get',
       ]),
     )
   })
@@ -52,12 +53,12 @@ describe.skipIf(isAbsent)(`Google's descriptions${isAbsent ? ' (skipped: no goog
   })
 })
 
-/** Every call that our client makes, with what went over the wire. */
+/** Every call that our client makes, and the one by which tests read sheets, with what went over the wire. */
 async function wholeStory(sandbox: TestSandbox): Promise<Exchange[]> {
   const exchanges: Exchange[] = []
-  const recording: typeof fetch = async (input, init) => {
-    const response = await fetch(input, init)
-    const url = new URL(String(input))
+  const recording = async (address: string, init?: RequestInit) => {
+    const response = await fetch(address, init)
+    const url = new URL(address)
     const isToken = url.pathname.endsWith('/token')
     exchanges.push({
       method: init?.method ?? 'GET',
@@ -81,5 +82,7 @@ async function wholeStory(sandbox: TestSandbox): Promise<Exchange[]> {
   await sheets.readKeys(id, never)
   await sheets.share(id, { emailAddress: 'ann@example.com', role: 'reader' }, never)
   await sheets.share(id, { emailAddress: 'ann@example.com', role: 'writer' }, never)
-  return exchanges
+  const path = `/v4/spreadsheets/${id}/values/A%3AB?majorDimension=COLUMNS`
+  const answer: unknown = await (await askGoogle(sandbox, path)).json()
+  return [...exchanges, { method: 'GET', path, body: undefined, status: 200, answer }]
 }

@@ -232,9 +232,9 @@ describe('with a failing Google', () => {
     ['storageQuotaExceeded', { outcome: 'rejected', code: 'storage_full' }],
     ['insufficientFilePermissions', { outcome: 'rejected', code: 'no_access' }],
   ])('403 with the reason %s', async (reason, expected) => {
-    const refuse: typeof fetch = (input, init) =>
-      String(input).endsWith('/token')
-        ? fetch(input, init)
+    const refuse = (url: string, init?: RequestInit) =>
+      url.endsWith('/token')
+        ? fetch(url, init)
         : Promise.resolve(
             Response.json(
               { error: { code: 403, message: 'No.', errors: [{ reason, domain: 'global' }] } },
@@ -247,9 +247,9 @@ describe('with a failing Google', () => {
 
   test('a token that is refused is not used again', async () => {
     const answers: number[] = []
-    const refuseOnce: typeof fetch = async (input, init) => {
-      const isFirst = !String(input).endsWith('/token') && !answers.includes(401)
-      const response = isFirst ? Response.json({}, { status: 401 }) : await fetch(input, init)
+    const refuseOnce = async (url: string, init?: RequestInit) => {
+      const isFirst = !url.endsWith('/token') && !answers.includes(401)
+      const response = isFirst ? Response.json({}, { status: 401 }) : await fetch(url, init)
       answers.push(response.status)
       return response
     }
