@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs'
+import { createPrivateKey } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
@@ -24,6 +25,29 @@ const proxies = text
   .refine((given) => typeof given === 'number' || given.every(isSubnet), {
     error: 'must be a number of proxies, or addresses and subnets with commas between',
   })
+
+/** A service account's key file as Google hands it out: what of it counts. */
+const serviceAccount = z
+  .object({ client_email: z.email(), private_key: text.refine(isPrivateKey, 'is not a private key in PEM') })
+  .transform(({ client_email: clientEmail, private_key: privateKey }) => ({ clientEmail, privateKey }))
+const serviceAccountJson = text.transform((json, context) => {
+  const parsed = serviceAccount.safeParse(jsonOf(json))
+  if (parsed.success) return parsed.data
+  const fields = [...new Set(parsed.error.issues.map(({ path }) => path.join('.')))].filter((path) => path !== '')
+  const detail = fields.length > 0 ? `: see ${fields.join(', ')}` : ''
+  context.addIssue({ code: 'custom', message: `must be a service account's key file, as JSON${detail}` })
+  return z.NEVER
+})
+const serviceAccountFile = text.transform((file, context) => {
+  try {
+    const content = serviceAccountJson.safeParse(readFileSync(file, 'utf8'))
+    if (content.success) return content.data
+    for (const { message } of content.error.issues) context.addIssue({ code: 'custom', message })
+  } catch {
+    context.addIssue({ code: 'custom', message: 'cannot be read' })
+  }
+  return z.NEVER
+})
 
 /** Every setting there is. `.env.example` explains each. */
 export const settings = z.object({
@@ -67,6 +91,11 @@ export const settings = z.object({
   SERPAPI_API_KEY: text.optional(),
   SERPAPI_BASE_URL: webUrl.default(serpApiUrl),
 
+  GOOGLE_SHEETS_CREDENTIALS: serviceAccountJson.optional(),
+  GOOGLE_SHEETS_CREDENTIALS_FILE: serviceAccountFile.optional(),
+  GOOGLE_SHEETS_FOLDER_ID: text.optional(),
+  GOOGLE_BASE_URL: webUrl.optional(),
+
   SITE_CONCURRENCY: count.default(10),
   SITE_ALLOW_ADDRESSES: addressList.default([]),
   SITES_BASE_URL: webUrl.optional(),
@@ -95,10 +124,18 @@ const secretSettings: ReadonlySet<string> = new Set<Setting>([
   'TEMPORAL_TLS_CLIENT_CERT_DATA',
   'TEMPORAL_TLS_CLIENT_KEY_DATA',
   'SERPAPI_API_KEY',
+  'GOOGLE_SHEETS_CREDENTIALS',
 ])
 
 /** No print-out of the configuration shows these: `console.log`, `JSON.stringify` and the logger print '[secret]' instead. */
-const secretFields: ReadonlySet<string> = new Set(['appUrl', 'systemUrl', 'ownerUrl', 'apiKey', 'variables'])
+const secretFields: ReadonlySet<string> = new Set([
+  'appUrl',
+  'systemUrl',
+  'ownerUrl',
+  'apiKey',
+  'variables',
+  'privateKey',
+])
 
 /** Everything that is wrong with the settings as one readable message. */
 export class ConfigError extends Error {
@@ -129,15 +166,28 @@ interface ProviderRow {
 }
 
 /** For each provider, whether calls reach the real one. Shown at start. */
-export function providerTable({ serpapi, sites }: Config): ProviderRow[] {
+export function providerTable({ serpapi, google, sites }: Config): ProviderRow[] {
   const farm = sites.baseUrl === undefined ? '' : `; names under .test from the sandbox at ${sites.baseUrl}`
-  return [searchRow(serpapi), { provider: 'websites', mode: 'live', detail: `any public site${farm}` }]
+  return [
+    searchRow(serpapi),
+    sheetRow(google),
+    { provider: 'websites', mode: 'live', detail: `any public site${farm}` },
+  ]
 }
 
 function searchRow({ baseUrl, apiKey }: Config['serpapi']): ProviderRow {
   if (baseUrl !== serpApiUrl) return { provider: 'serpapi', mode: 'sandbox', detail: baseUrl }
   if (apiKey === undefined) return { provider: 'serpapi', mode: 'off', detail: 'set SERPAPI_API_KEY to search' }
   return { provider: 'serpapi', mode: 'live', detail: baseUrl }
+}
+
+function sheetRow({ baseUrl, credentials }: Config['google']): ProviderRow {
+  const provider = 'google'
+  if (credentials === undefined) {
+    return { provider, mode: 'off', detail: 'set GOOGLE_SHEETS_CREDENTIALS or _FILE to export to Google Sheets' }
+  }
+  if (baseUrl !== undefined) return { provider, mode: 'sandbox', detail: baseUrl }
+  return { provider, mode: 'live', detail: credentials.clientEmail }
 }
 
 function ownEnvironment(): Environment {
@@ -160,6 +210,9 @@ function contradictions(given: Environment): string[] {
     for (const name of ['DATABASE_URL', 'DATABASE_SYSTEM_URL']) {
       if (given[name] === undefined) problems.push(`${name} is missing: a database of your own needs both logins`)
     }
+  }
+  if (given.GOOGLE_SHEETS_CREDENTIALS !== undefined && given.GOOGLE_SHEETS_CREDENTIALS_FILE !== undefined) {
+    problems.push('GOOGLE_SHEETS_CREDENTIALS and GOOGLE_SHEETS_CREDENTIALS_FILE are both set: keep one of them')
   }
   if (given.NODE_ENV === 'production') {
     for (const name of sandboxSettings) {
@@ -214,6 +267,12 @@ function group(values: z.infer<typeof settings>, given: Environment) {
       shutdownGraceSeconds: values.WORKER_SHUTDOWN_GRACE_SECONDS,
     },
     serpapi: { apiKey: values.SERPAPI_API_KEY, baseUrl: values.SERPAPI_BASE_URL },
+    google: {
+      credentials: values.GOOGLE_SHEETS_CREDENTIALS ?? values.GOOGLE_SHEETS_CREDENTIALS_FILE,
+      folderId: values.GOOGLE_SHEETS_FOLDER_ID,
+      /** Undefined: Google's own hosts. */
+      baseUrl: values.GOOGLE_BASE_URL,
+    },
     sites: {
       concurrency: values.SITE_CONCURRENCY,
       allowAddresses: values.SITE_ALLOW_ADDRESSES,
@@ -257,6 +316,23 @@ function sealed<T extends object>(value: T): Readonly<T> {
     Object.defineProperty(value, inspect.custom, { value: printable })
   }
   return Object.freeze(value)
+}
+
+function jsonOf(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}
+
+function isPrivateKey(pem: string): boolean {
+  try {
+    createPrivateKey(pem)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function oneOf<const T extends string>(...choices: T[]) {

@@ -10,6 +10,12 @@ export interface CampaignRef {
   campaignId: string
 }
 
+export interface CampaignPlan {
+  searches: number
+  wantsSheet: boolean
+  counts: CampaignCounts
+}
+
 export interface CampaignChange {
   state: CampaignState
   event: CampaignEvent
@@ -27,14 +33,12 @@ export type CampaignActivities = ReturnType<typeof createCampaignActivities>
 export function createCampaignActivities({ database, clock }: { database: Database; clock: Clock }) {
   return {
     /** How much there is to do, and how far it is. */
-    async openCampaign({
-      organisationId,
-      campaignId,
-    }: CampaignRef): Promise<{ searches: number; counts: CampaignCounts }> {
+    async openCampaign({ organisationId, campaignId }: CampaignRef): Promise<CampaignPlan> {
       return database.as(organisationId, async (tx) => {
         const definition = await campaignDefinition(tx, campaignId)
         if (!definition) throw notFound('campaign')
-        return { searches: definition.searches.length, counts: await campaignCounts(tx, campaignId) }
+        const counts = await campaignCounts(tx, campaignId)
+        return { searches: definition.searches.length, wantsSheet: definition.export.sheet !== undefined, counts }
       })
     },
 

@@ -92,3 +92,55 @@ export interface SitePage {
 export interface SiteReader {
   read(website: string, signal: AbortSignal): Promise<SitePage>
 }
+
+export interface Spreadsheet {
+  id: string
+  /** Where people open it. */
+  url: string
+}
+
+export interface SheetColumn {
+  title: string
+  /** `score`: from 0 to 100, coloured by how high it is. */
+  look: 'text' | 'number' | 'score'
+  widthPixels: number
+}
+
+export interface SheetRow {
+  /** Stands in the first column and tells rows apart. */
+  key: string
+  /** For the columns after the first. Texts are kept as they are: what looks like a formula is none. */
+  values: (string | number | null)[]
+}
+
+export interface SheetReader {
+  emailAddress: string
+  role: 'reader' | 'commenter' | 'writer'
+}
+
+/**
+ * Makes spreadsheets and fills them. Every call may be repeated after one without an answer, or its outcome looked up. Throws ProviderError:
+ * rejected as `invalid_credentials`, `no_access`, `spreadsheet_not_found`, `sheet_rearranged`, `invalid_share_address` or `storage_full` where
+ * a person has something to mend.
+ */
+export interface SheetExport {
+  /** The spreadsheet that was created under this marker. A new one may take seconds to show. */
+  findSpreadsheet(marker: string, signal: AbortSignal): Promise<Spreadsheet | null>
+  /** Not to be repeated blindly: `unconfirmed` is resolved by `findSpreadsheet`. */
+  createSpreadsheet(wanted: { title: string; marker: string }, signal: AbortSignal): Promise<Spreadsheet>
+  /** Gives the sheet its header and looks, once; makes sure each time that it is there and still begins with the key column. */
+  prepare(spreadsheetId: string, columns: readonly SheetColumn[], signal: AbortSignal): Promise<void>
+  /** The keys of the rows that the sheet has. */
+  readKeys(spreadsheetId: string, signal: AbortSignal): Promise<Set<string>>
+  /**
+   * Appends the rows all together or not at all, and once under this number, however often and late it is asked. `unconfirmed`: whether
+   * they are there is told by `readKeys`.
+   */
+  appendRows(
+    spreadsheetId: string,
+    chunk: { number: number; rows: readonly SheetRow[] },
+    signal: AbortSignal,
+  ): Promise<void>
+  /** Lets a person in, with a message from the provider; leaves alone whoever may do as much already. */
+  share(spreadsheetId: string, reader: SheetReader, signal: AbortSignal): Promise<void>
+}

@@ -20,7 +20,7 @@ const rateWindow = 5
 export async function reportProgress(
   tx: Tx,
   storyId: string,
-  type: 'prospect.found' | 'prospect.analysed',
+  type: 'prospect.found' | 'prospect.analysed' | 'prospect.exported',
   stage: { name: string; count: () => Promise<{ done: number; total: number }> },
   now: Date,
 ): Promise<void> {

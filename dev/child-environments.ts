@@ -1,5 +1,6 @@
 import { type Config, childEnvironment, type Environment, providerTable, type Setting } from '../config.ts'
 import type { Logins } from '../db/migrate.ts'
+import { sandboxCredentialsFile } from '../providers/google/sandbox-token.ts'
 
 /** Look-ups of names and decompression share these threads, of which Node makes four: too few for a worker that reads many sites. */
 const threads = { UV_THREADPOOL_SIZE: '32' }
@@ -23,7 +24,8 @@ export function childEnvironments(
 /** Providers without a key are played by the sandbox, and so are the sites under .test. */
 function standIns(config: Config): Partial<Record<Setting, string>> {
   const { sandbox, sites } = config
-  const isOff = providerTable(config).some(({ provider, mode }) => provider === 'serpapi' && mode === 'off')
+  const off = new Set(providerTable(config).flatMap(({ provider, mode }) => (mode === 'off' ? [provider] : [])))
+  const providers = `http://127.0.0.1:${sandbox.providersPort}`
   return {
     SITES_BASE_URL: sites.baseUrl ?? `http://127.0.0.1:${sandbox.sitesPort}`,
     SITES_TLS_BASE_URL: sites.tlsBaseUrl ?? `https://127.0.0.1:${sandbox.sitesTlsPort}`,
@@ -32,6 +34,10 @@ function standIns(config: Config): Partial<Record<Setting, string>> {
       `127.0.0.1:${sandbox.sitesPort}`,
       `127.0.0.1:${sandbox.sitesTlsPort}`,
     ].join(','),
-    ...(isOff && { SERPAPI_BASE_URL: `http://127.0.0.1:${sandbox.providersPort}/serpapi` }),
+    ...(off.has('serpapi') && { SERPAPI_BASE_URL: `${providers}/serpapi` }),
+    ...(off.has('google') && {
+      GOOGLE_BASE_URL: `${providers}/google`,
+      GOOGLE_SHEETS_CREDENTIALS_FILE: sandboxCredentialsFile,
+    }),
   }
 }

@@ -24,6 +24,7 @@ const sampleCampaign = {
     'private-address.test',
   ],
   exclusions: ['our-own-shop.test'],
+  export: { sheet: { people: [{ emailAddress: 'sales@our-own-shop.test' }] } },
 }
 
 /**
@@ -40,7 +41,8 @@ export async function runSamples(context: SampleContext): Promise<Story[]> {
   }
   if (providerTable(config).some(({ provider, mode }) => provider === 'serpapi' && mode === 'live')) {
     say('SERPAPI_API_KEY is set, so the sample leaves its searches out: it does not spend your money.')
-    return [await follow(context, api, { ...sampleCampaign, searches: [] }, 'sample/prospect-campaign/own-list')]
+    const { searches: _, export: __, ...ownList } = sampleCampaign
+    return [await follow(context, api, ownList, 'sample/prospect-campaign/own-list')]
   }
   return [await follow(context, api, sampleCampaign, 'sample/prospect-campaign')]
 }
@@ -50,6 +52,7 @@ const Campaign = z.object({
   status: z.string(),
   problem: z.string().nullable(),
   counts: z.record(z.string(), z.number()),
+  sheet: z.object({ url: z.string().nullable() }).nullable(),
 })
 
 /** Starts a campaign, shows its progress, saves its exports, and says what became of it. Throws unless it was completed. */
@@ -66,13 +69,14 @@ async function follow(
     if (type === 'campaign.waiting') throw new Error(`campaign ${id} waits: ${JSON.stringify(data)}`)
   }
   signal.throwIfAborted()
-  const { status, problem, counts } = Campaign.parse(await api.get(`/campaigns/${id}`))
+  const { status, problem, counts, sheet } = Campaign.parse(await api.get(`/campaigns/${id}`))
   const exports = join(config.dataDir, 'exports')
   mkdirSync(exports, { recursive: true })
   const prospects = await api.text(`/campaigns/${id}/export.json`)
   writeFileSync(join(exports, `${id}.csv`), await api.text(`/campaigns/${id}/export.csv`))
   writeFileSync(join(exports, `${id}.json`), prospects)
   say(`  ${status}: ${counts.prospects} businesses, exported to ${join(exports, `${id}.csv`)}`)
+  if (sheet?.url) say(`  spreadsheet: ${sheet.url}`)
   if (status !== 'completed') throw new Error(`campaign ${id} ended as ${status}, ${problem ?? 'no problem given'}`)
   return {
     name: campaign.name,

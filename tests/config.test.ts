@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import express from 'express'
 import { expect, test } from 'vitest'
@@ -104,6 +105,41 @@ test.each([
   [{ SERPAPI_API_KEY: 'serp-key', SERPAPI_BASE_URL: 'https://serpapi.com/' }, 'live'],
 ])('with %o searches are %s', (env, mode) => {
   expect(providerTable(loadConfig(env)).find(({ provider }) => provider === 'serpapi')?.mode).toBe(mode)
+})
+
+const keyFile = fileURLToPath(new URL('../providers/google/sandbox-credentials.json', import.meta.url))
+const keyJson = readFileSync(keyFile, 'utf8')
+
+test('the service account comes as JSON or by file, is not printed, and not from both', () => {
+  const byText = loadConfig({ GOOGLE_SHEETS_CREDENTIALS: keyJson })
+  expect(byText.google.credentials?.clientEmail).toMatch(/gserviceaccount\.com$/)
+  expect(loadConfig({ GOOGLE_SHEETS_CREDENTIALS_FILE: keyFile }).google).toEqual(byText.google)
+  expect(inspect(byText, { depth: 9 }) + JSON.stringify(byText)).not.toContain('PRIVATE KEY')
+  expect(errorOf({ GOOGLE_SHEETS_CREDENTIALS: keyJson, GOOGLE_SHEETS_CREDENTIALS_FILE: keyFile })).toContain('both set')
+})
+
+test.each([
+  [
+    { GOOGLE_SHEETS_CREDENTIALS: 'hunter2' },
+    /GOOGLE_SHEETS_CREDENTIALS must be a service account's key file, as JSON$/m,
+  ],
+  [{ GOOGLE_SHEETS_CREDENTIALS: '{"client_email":"a@b.test","private_key":"hunter2"}' }, /as JSON: see private_key$/m],
+  [
+    { GOOGLE_SHEETS_CREDENTIALS_FILE: '/nowhere.json' },
+    /GOOGLE_SHEETS_CREDENTIALS_FILE cannot be read; it is "\/nowhere.json"/,
+  ],
+])('of the credentials %o it is said what is wrong, and no more', (env, message) => {
+  expect(errorOf(env)).toMatch(message)
+  expect(errorOf(env)).not.toContain('hunter2')
+})
+
+test.each([
+  [{}, 'off'],
+  [{ GOOGLE_BASE_URL: 'http://127.0.0.1:3002/google' }, 'off'],
+  [{ GOOGLE_BASE_URL: 'http://127.0.0.1:3002/google', GOOGLE_SHEETS_CREDENTIALS_FILE: keyFile }, 'sandbox'],
+  [{ GOOGLE_SHEETS_CREDENTIALS_FILE: keyFile }, 'live'],
+])('with %o spreadsheets are %s', (env, mode) => {
+  expect(providerTable(loadConfig(env)).find(({ provider }) => provider === 'google')?.mode).toBe(mode)
 })
 
 test("a profile of Temporal's file counts only when it is asked for", () => {

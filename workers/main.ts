@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
-import { type BusinessSearch, ProviderError } from '../activities/ports.ts'
+import { type BusinessSearch, ProviderError, type SheetExport } from '../activities/ports.ts'
 import { type Config, loadConfig, providerTable } from '../config.ts'
 import { connectDatabase, connectSystem } from '../db/client.ts'
 import { assertSchemaIsCurrent } from '../db/schema.ts'
 import { createLogger, type Logger } from '../log.ts'
+import { createGoogleSheets } from '../providers/google/client.ts'
 import { createSerpapi } from '../providers/serpapi/client.ts'
 import { createSiteReader } from '../providers/websites/client.ts'
 import { applyTemporalConfig } from '../temporal-config/apply.ts'
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
       stories: createStories(client),
       search: businessSearch(config),
       sites,
+      sheets: sheetExport(config),
       clock: () => new Date(),
       siteConcurrency: config.sites.concurrency,
       logUnexpected: (error) => log.error({ err: error }, 'an activity failed unexpectedly'),
@@ -94,6 +96,23 @@ function businessSearch(config: Config): BusinessSearch {
   if (mode !== 'off') return createSerpapi({ apiKey: apiKey ?? 'sandbox', baseUrl })
   return {
     searchPage: () => Promise.reject(new ProviderError('serpapi', 'rejected', 'no_key')),
+  }
+}
+
+/** Without credentials a spreadsheet is refused, and its campaign waits until there are some. */
+function sheetExport({ google }: Config): SheetExport {
+  const { credentials, folderId, baseUrl } = google
+  if (credentials !== undefined) {
+    return createGoogleSheets({ ...credentials, ...(folderId && { folderId }), ...(baseUrl && { baseUrl }) })
+  }
+  const refuse = () => Promise.reject(new ProviderError('google', 'rejected', 'no_credentials'))
+  return {
+    findSpreadsheet: refuse,
+    createSpreadsheet: refuse,
+    prepare: refuse,
+    readKeys: refuse,
+    appendRows: refuse,
+    share: refuse,
   }
 }
 

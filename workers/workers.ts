@@ -4,8 +4,9 @@ import { createCampaignActivities } from '../activities/campaigns.ts'
 import type { Clock } from '../activities/clock.ts'
 import { createFailureInterceptor } from '../activities/failures.ts'
 import { createOutboxActivities } from '../activities/outbox.ts'
-import type { BusinessSearch, SiteReader } from '../activities/ports.ts'
+import type { BusinessSearch, SheetExport, SiteReader } from '../activities/ports.ts'
 import { createSearchActivities } from '../activities/searches.ts'
+import { createSheetActivities } from '../activities/sheets.ts'
 import { createSiteActivities } from '../activities/sites.ts'
 import type { Database } from '../db/client.ts'
 import type { Delivery } from '../db/outbox.ts'
@@ -18,6 +19,7 @@ export interface World {
   stories: Delivery
   search: BusinessSearch
   sites: SiteReader
+  sheets: SheetExport
   clock: Clock
   /** How many sites one batch reads at a time. */
   siteConcurrency: number
@@ -60,6 +62,7 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
       activities: {
         ...createSearchActivities(world),
         ...createSiteActivities({ ...world, concurrency: world.siteConcurrency }),
+        ...createSheetActivities(world),
       },
     }),
   ])

@@ -13,6 +13,7 @@ import {
 } from '@temporalio/workflow'
 import type { CampaignActivities } from '../activities/campaigns.ts'
 import type { BatchResult, SearchActivities } from '../activities/searches.ts'
+import type { SheetActivities } from '../activities/sheets.ts'
 import type { SiteActivities } from '../activities/sites.ts'
 import {
   allowedFrom,
@@ -38,6 +39,7 @@ import { problemCode } from './parts/problems.ts'
 const { openCampaign, recordCampaign, countCampaign } = proxyActivities<CampaignActivities>(databaseStep)
 const { importWebsites, searchBusinesses } = proxyActivities<SearchActivities>(outsideBatch)
 const { readSites } = proxyActivities<SiteActivities>(outsideBatch)
+const { exportToSheet } = proxyActivities<SheetActivities>(outsideBatch)
 
 /** Few, since a provider's hourly limit is shared by all campaigns. */
 const searchLanes = 3
@@ -48,7 +50,7 @@ const eventsPerRun = 2_000
 
 const mended = { waitingFor: null, problem: null }
 
-/** Finds businesses by searches and by the user's own list, reads their websites and scores them. */
+/** Finds businesses by searches and by the user's own list, reads their websites, scores them, and writes the list to a spreadsheet. */
 export async function prospectCampaign(input: ProspectCampaignInput): Promise<CampaignResult> {
   const campaign = { organisationId: input.organisationId, campaignId: input.campaignId }
   const state: CampaignState = input.carried ?? { ...queuedCampaign }
@@ -85,6 +87,8 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
       )
     })
     await during('analyse', readAllSites)
+    if (plan.wantsSheet)
+      await during('export', () => untilFinished(() => exportToSheet({ ...campaign, now: Date.now() })))
     if ((await mayGoOn()) && !runIsLong()) await change('campaign.completed', { status: 'completed' })
   } catch (error) {
     // Whatever is no failure of Temporal's is a mistake in this file: it fails the task, which goes on once it is mended.

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import type { Campaign as CampaignRow } from '../../db/campaigns.ts'
-import { type CampaignCounts, campaignId } from '../../workflows/contracts/prospect-campaign.ts'
+import type { SheetExportRow } from '../../db/sheet-exports.ts'
+import { CampaignExport } from '../../workflows/contracts/prospect-campaign.schema.ts'
+import { type CampaignCounts, campaignId, campaignStages } from '../../workflows/contracts/prospect-campaign.ts'
 
 export const CampaignParams = z.strictObject({ id: z.uuid().toLowerCase() })
 
@@ -10,7 +12,7 @@ const Status = z
 
 const state = {
   status: Status,
-  stage: z.enum(['search', 'analyse']).nullable(),
+  stage: z.enum(campaignStages).nullable(),
   waitingFor: z.enum(['repair']).nullable().meta({
     description: 'What a `waiting` campaign waits for. `repair`: mend what `problem` names, then resume.',
   }),
@@ -54,7 +56,7 @@ export const Campaign = z
     workflowId: z.string().meta({ description: 'Its workflow in Temporal' }),
     name: z.string(),
     ...state,
-    export: z.strictObject({ formats: z.array(z.enum(['csv', 'json'])), minScore: z.int() }),
+    export: CampaignExport,
     actor: z.string().meta({ description: 'Who started it', example: 'key:0198c2b4-5a3e-7c11-9d4f-2b6a1e8f7c30' }),
     createdAt: time,
     startedAt: time.nullable(),
@@ -63,7 +65,17 @@ export const Campaign = z
   })
   .meta({ id: 'Campaign' })
 
-export const CampaignWithCounts = Campaign.extend({ counts: Counts }).meta({ id: 'CampaignWithCounts' })
+const Sheet = z
+  .strictObject({
+    url: z.string().nullable(),
+    status: z.enum(['filling', 'done', 'lost']),
+    problem: z.string().nullable(),
+  })
+  .meta({ id: 'CampaignSheetState', description: 'The Google spreadsheet, once the campaign has come to it' })
+
+export const CampaignWithCounts = Campaign.extend({ counts: Counts, sheet: Sheet.nullable() }).meta({
+  id: 'CampaignWithCounts',
+})
 
 export function campaignAnswer(row: CampaignRow): z.input<typeof Campaign> {
   const { id, name, status, stage, waitingFor, problem, actor } = row
@@ -92,4 +104,8 @@ export function campaignLinks(id: string, formats: readonly ('csv' | 'json')[]):
     prospects: `${self}/prospects`,
     exports: formats.map((format) => `${self}/export.${format}`),
   }
+}
+
+export function sheetAnswer(row: SheetExportRow | null): z.input<typeof Sheet> | null {
+  return row && { url: row.spreadsheet?.url ?? null, status: row.status, problem: row.problem }
 }

@@ -1,6 +1,7 @@
 import { campaignCounts, findCampaign, insertCampaign, listCampaigns } from '../../db/campaigns.ts'
 import { currentOrganisation } from '../../db/organisations.ts'
 import { enqueueStart } from '../../db/outbox.ts'
+import { findSheetExport } from '../../db/sheet-exports.ts'
 import { NewCampaign } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import { campaignId, type ProspectCampaignInput } from '../../workflows/contracts/prospect-campaign.ts'
 import type { Handover } from '../handover.ts'
@@ -14,6 +15,7 @@ import {
   campaignAnswer,
   campaignLinks,
   StartedCampaign,
+  sheetAnswer,
 } from './campaign-answers.ts'
 import { defineCampaign, summaryOf } from './campaign-definition.ts'
 
@@ -101,7 +103,10 @@ export function campaignRoutes({
       handler: ({ params, as }) =>
         as(async (tx) => {
           const campaign = found(await findCampaign(tx, params.id), 'campaign')
-          return { body: { ...campaignAnswer(campaign), counts: await campaignCounts(tx, campaign.id) } }
+          const counts = await campaignCounts(tx, campaign.id)
+          return {
+            body: { ...campaignAnswer(campaign), counts, sheet: sheetAnswer(await findSheetExport(tx, campaign.id)) },
+          }
         }),
     }),
   ]

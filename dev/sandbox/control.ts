@@ -42,8 +42,9 @@ async function route(world: World, request: Request): Promise<Response> {
       return Response.json({ now: world.now().toISOString() })
     }
     case 'POST /_sandbox/events': {
-      const { provider } = EventRequest.parse(await request.json())
-      return Response.json({ error: `${provider} sends no webhooks in this sandbox` }, { status: 422 })
+      const { provider, ...event } = EventRequest.parse(await request.json())
+      if (world.happen(provider, event)) return new Response(null, { status: 204 })
+      return Response.json({ error: `${provider} has no events in this sandbox` }, { status: 422 })
     }
     case 'DELETE /_sandbox':
       world.reset()

@@ -18,6 +18,7 @@ const Line = z.discriminatedUnion('kind', [
     billed: z.boolean().optional(),
     fault: z.string().optional(),
   }),
+  z.object({ kind: z.literal('change'), provider: z.string(), change: z.unknown() }),
   z.object({ kind: z.literal('clock'), offsetMs: z.number() }),
   z.object({ kind: z.literal('fault'), fault: Fault }),
   z.object({ kind: z.literal('faultsLifted') }),

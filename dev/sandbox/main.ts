@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { loadConfig } from '../../config.ts'
+import { createGoogleSandbox } from '../../providers/google/sandbox.ts'
 import { createSerpapiSandbox } from '../../providers/serpapi/sandbox.ts'
 import { createWebsitesSandbox, sandboxCertificate, serveFolder } from '../../providers/websites/sandbox.ts'
 import { startSandbox } from './host.ts'
@@ -14,7 +15,7 @@ try {
     sitesPort: settings.sitesPort,
     sitesTlsPort: settings.sitesTlsPort,
     stateDir: join(dataDir, 'sandbox'),
-    providers: [createSerpapiSandbox()],
+    providers: [createSerpapiSandbox(), createGoogleSandbox()],
     sites: createWebsitesSandbox({ files }),
     sitesCertificate: sandboxCertificate,
   })

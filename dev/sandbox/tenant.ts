@@ -12,6 +12,10 @@ export interface Tenant {
   handle(request: Request, context: { now: Date }): Promise<TenantAnswer>
   /** Called at start for each request that an earlier run answered, in order. */
   restore?(entry: LedgerEntry): void
+  /** Called at start for each change that an earlier run reported, in order with the requests. */
+  replay?(change: unknown): void
+  /** Something happens at the provider without a request; returns what it changed. Throws a ZodError when there is no such event. */
+  happen?(event: unknown, context: { now: Date }): unknown
   reset?(): void
 }
 
@@ -20,6 +24,8 @@ export interface TenantAnswer {
   reply: Response | 'silence' | 'cut'
   /** For providers that charge by the call. */
   billed?: boolean
+  /** What the request changed, as JSON: kept for `replay`, and shown in no ledger. */
+  change?: unknown
 }
 
 /** One request received. */

@@ -22,6 +22,9 @@ export function openWorld(file: string, tenants: readonly Tenant[], realClock: (
         tenantOf.get(entry.provider)?.restore?.(entry)
         break
       }
+      case 'change':
+        tenantOf.get(line.provider)?.replay?.(line.change)
+        break
       case 'clock':
         clockOffsetMs = line.offsetMs
         break
@@ -54,7 +57,8 @@ export function openWorld(file: string, tenants: readonly Tenant[], realClock: (
       const at = now()
       const operation = tenant.operation(request)
       const fault = faults.strike(tenant.provider, operation)
-      const { reply, billed } = await answerUnder(fault, () => tenant.handle(request, { now: at }))
+      const { reply, billed, change } = await answerUnder(fault, () => tenant.handle(request, { now: at }))
+      if (change !== undefined) journal.append({ kind: 'change', provider: tenant.provider, change })
       record({
         provider: tenant.provider,
         operation,
@@ -65,6 +69,14 @@ export function openWorld(file: string, tenants: readonly Tenant[], realClock: (
         ...(fault !== null && { fault: fault.kind }),
       })
       return reply
+    },
+
+    /** Has something happen at a provider; false where nothing can. */
+    happen(provider: string, event: unknown): boolean {
+      const tenant = tenantOf.get(provider)
+      if (tenant?.happen === undefined) return false
+      journal.append({ kind: 'change', provider, change: tenant.happen(event, { now: now() }) })
+      return true
     },
 
     addFault(fault: Fault): void {

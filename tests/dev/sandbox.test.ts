@@ -185,10 +185,10 @@ describe('in a sandbox', () => {
     expect(await response.json()).toMatchObject({ errors: [{ pointer }] })
   })
 
-  test('events are refused while no provider sends webhooks', async () => {
+  test('events are refused for a provider that has none', async () => {
     const response = await sandbox.control('POST', '/_sandbox/events', { provider: 'serpapi', type: 'done' })
     expect(response.status).toBe(422)
-    expect(await response.json()).toEqual({ error: 'serpapi sends no webhooks in this sandbox' })
+    expect(await response.json()).toEqual({ error: 'serpapi has no events in this sandbox' })
   })
 
   test('the ledger is read in pages and by provider and host', async () => {

@@ -52,6 +52,11 @@ test('a campaign over searches and a list, to its end', async () => {
       { engine: 'google_maps', query: 'bakery', location: 'Austin, Texas', limit: 40 },
     ],
     websites: sites('listed', 120),
+    export: {
+      formats: ['csv'],
+      minScore: 0,
+      sheet: { people: [{ emailAddress: 'reader@listed.test', role: 'reader' }] },
+    },
   })
   await world.ended(id)
   await save(workflowIdOf(id), 'campaign-completed')

@@ -16,6 +16,7 @@ import { createStories, type Stories } from '../../temporal-config/stories.ts'
 import { createWorkers, type World } from '../../workers/workers.ts'
 import type { CampaignDefinition } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import { campaignId as workflowIdOf } from '../../workflows/contracts/prospect-campaign.ts'
+import { googleSheets } from './google.ts'
 import type { TestOrganisation } from './organisation.ts'
 import type { TestSandbox } from './sandbox.ts'
 
@@ -59,6 +60,7 @@ export function campaignWorld(
     system,
     stories,
     search: createSerpapi({ apiKey: 'test', baseUrl: sandbox.urls.serpapi }),
+    sheets: googleSheets(sandbox),
     sites: createSiteReader({
       allowAddresses: [addressOf(sandbox.urls.sites), addressOf(sandbox.urls.sitesTls)],
       testHosts: { http: sandbox.urls.sites, https: sandbox.urls.sitesTls },

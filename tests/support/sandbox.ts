@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { Fault } from '../../dev/sandbox/faults.ts'
 import { type Sandbox, startSandbox } from '../../dev/sandbox/host.ts'
 import type { LedgerEntry } from '../../dev/sandbox/tenant.ts'
+import { createGoogleSandbox } from '../../providers/google/sandbox.ts'
 import { createSerpapiSandbox } from '../../providers/serpapi/sandbox.ts'
 import { createWebsitesSandbox, sandboxCertificate } from '../../providers/websites/sandbox.ts'
 
@@ -18,7 +19,7 @@ interface TestSandboxOptions {
 }
 
 export interface TestSandbox extends AsyncDisposable {
-  urls: Sandbox['urls'] & { serpapi: string }
+  urls: Sandbox['urls'] & { serpapi: string; google: string }
   stateDir: string
   /** The control surface, as anyone reaches it. */
   control(method: string, path: string, body?: unknown): Promise<Response>
@@ -37,7 +38,7 @@ export async function startTestSandbox(options: TestSandboxOptions = {}): Promis
     sitesPort: 0,
     sitesTlsPort: 0,
     stateDir,
-    providers: [createSerpapiSandbox(options.serpapi)],
+    providers: [createSerpapiSandbox(options.serpapi), createGoogleSandbox()],
     sites: createWebsitesSandbox(options.websites),
     sitesCertificate: sandboxCertificate,
     ...(options.clock && { clock: options.clock }),
@@ -52,7 +53,7 @@ export async function startTestSandbox(options: TestSandboxOptions = {}): Promis
   }
 
   return {
-    urls: { ...sandbox.urls, serpapi: `${sandbox.urls.providers}/serpapi` },
+    urls: { ...sandbox.urls, serpapi: `${sandbox.urls.providers}/serpapi`, google: `${sandbox.urls.providers}/google` },
     stateDir,
     control,
     close,

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { campaignCounts } from '../../db/campaigns.ts'
+import { findSheetExport } from '../../db/sheet-exports.ts'
 import { storyEventsAfter } from '../../db/story-events.ts'
 import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
 import { StoryNotRunning, StoryRefused } from '../../temporal-config/stories.ts'
@@ -10,6 +11,7 @@ import {
   campaignId as workflowIdOf,
 } from '../../workflows/contracts/prospect-campaign.ts'
 import { campaignWorld } from '../support/campaign-world.ts'
+import { valuesOf } from '../support/google.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import { startTestSandbox } from '../support/sandbox.ts'
 import { timeSkipping } from '../support/temporal.ts'
@@ -140,6 +142,48 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     const asked = (await sandbox.requests({ provider: 'serpapi' })).filter(({ path }) => path.includes('locksmith'))
     expect(asked.map(({ billed }) => billed)).toEqual([true, false])
     expect((await countsOf(id)).searchesPaid).toBe(1)
+  })
+
+  test('the list goes to a spreadsheet, each prospect in one row, though answers get lost', async () => {
+    await using _ = await world.work()
+    await sandbox.addFault({
+      provider: 'google',
+      operation: 'sheets.batchUpdate',
+      kind: 'accept-then-drop',
+      rate: 1,
+      count: 1,
+    })
+    const people = [{ emailAddress: 'sales@our-shop.test', role: 'reader' as const }]
+    const id = await world.start({
+      websites: listOf('sheet', 40),
+      export: { formats: ['csv'], minScore: 0, sheet: { people } },
+    })
+    await world.ended(id)
+    expect(await world.campaign(id)).toMatchObject({ status: 'completed', stage: 'export' })
+    const sheet = await database.as(organisationId, (tx) => findSheetExport(tx, id))
+    const [header, ...keys] = (await valuesOf(sandbox, sheet?.spreadsheet?.id ?? '', 'A:A')).flat()
+    expect(header).toBe('Key')
+    expect(keys).toHaveLength(40)
+    expect(new Set(keys).size).toBe(40)
+  })
+
+  test('a refused spreadsheet parks the campaign until access is given', async () => {
+    await using _ = await world.work()
+    await sandbox.control('POST', '/_sandbox/events', { provider: 'google', type: 'access.withdrawn' })
+    const id = await world.start({
+      websites: listOf('refused', 3),
+      export: { formats: ['csv'], minScore: 0, sheet: { people: [] } },
+    })
+    await vi.waitFor(async () => expect((await world.campaign(id)).status).toBe('waiting'), patience)
+    expect(await world.campaign(id)).toMatchObject({
+      stage: 'export',
+      waitingFor: 'repair',
+      problem: expect.stringMatching(/^google:/),
+    })
+    await sandbox.control('POST', '/_sandbox/events', { provider: 'google', type: 'access.restored' })
+    await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', actor: 'system' })
+    await world.ended(id)
+    expect(await world.campaign(id)).toMatchObject({ status: 'completed', problem: null })
   })
 
   test('three hundred sites leave a short history', async () => {

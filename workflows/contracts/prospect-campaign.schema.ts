@@ -23,13 +23,22 @@ const Website = z
   ])
   .meta({ id: 'CampaignWebsite', description: 'An address such as bakery.com, alone or with the name of the business' })
 
-const Export = z
+const SheetReader = z
+  .strictObject({ emailAddress: z.email(), role: z.enum(['reader', 'commenter', 'writer']).default('reader') })
+  .meta({ id: 'SheetReader' })
+
+const Sheet = z
+  .strictObject({ people: z.array(SheetReader).max(50).default([]) })
+  .meta({ id: 'CampaignSheet', description: 'A Google spreadsheet with a row per prospect, shared with these people' })
+
+export const CampaignExport = z
   .strictObject({
     formats: z
       .array(z.enum(['csv', 'json']))
       .min(1)
       .default(['csv', 'json']),
     minScore: z.int().min(0).max(100).default(0).meta({ description: 'Leave prospects below this score out' }),
+    sheet: Sheet.optional(),
   })
   .meta({ id: 'CampaignExport' })
 
@@ -54,7 +63,7 @@ export const NewCampaign = z
       .max(10_000)
       .default([])
       .meta({ description: 'Domains to leave out, with all below them', example: ['competitor.com'] }),
-    export: Export.default({ formats: ['csv', 'json'], minScore: 0 }),
+    export: CampaignExport.default({ formats: ['csv', 'json'], minScore: 0 }),
   })
   .meta({ id: 'NewCampaign' })
 export type NewCampaign = z.infer<typeof NewCampaign>
@@ -71,5 +80,5 @@ export type CampaignDefinition = {
   searches: z.infer<typeof Search>[]
   websites: ListedWebsite[]
   exclusions: string[]
-  export: z.infer<typeof Export>
+  export: z.infer<typeof CampaignExport>
 }

@@ -1,0 +1,75 @@
+import { campaignCounts, campaignIsRunning } from '../db/campaigns.ts'
+import type { Database, Tx } from '../db/client.ts'
+import { openSheetExport, recordSheetDone, recordSheetProblem, sheetWish } from '../db/sheet-exports.ts'
+import type { CampaignRef } from './campaigns.ts'
+import { type Clock, decisionTime } from './clock.ts'
+import { notFound } from './failures.ts'
+import { whileHeartbeating } from './heartbeat.ts'
+import { ProviderError, type SheetExport } from './ports.ts'
+import type { BatchResult } from './searches.ts'
+import { readySpreadsheet } from './sheet-creation.ts'
+import { fillSheet, type SheetWork } from './sheet-filling.ts'
+import { shareSheet } from './sheet-sharing.ts'
+
+export type SheetActivities = ReturnType<typeof createSheetActivities>
+
+export interface SheetResult extends BatchResult {
+  /** The link to the spreadsheet, as soon as there is one; those it is shared with can open it once `finished`. */
+  url: string | null
+}
+
+export function createSheetActivities({
+  database,
+  sheets,
+  clock,
+}: {
+  database: Database
+  sheets: SheetExport
+  clock: Clock
+}) {
+  return {
+    /**
+     * Puts every prospect of the campaign into its spreadsheet, once, and then shares it. What somebody has to mend is remembered, and
+     * thrown as `rejected`.
+     */
+    async exportToSheet({ organisationId, campaignId, now: workflowNow }: CampaignRef & { now: number }) {
+      const as = <T>(step: (tx: Tx) => Promise<T>) => database.as(organisationId, step)
+      const now = () => decisionTime(clock, workflowNow)
+      const wish = await as((tx) => sheetWish(tx, campaignId))
+      if (!wish) throw notFound('campaign')
+      let written = 0
+
+      return whileHeartbeating(
+        () => ({ written }),
+        async (signal) => {
+          if (!(await isRunning())) return result(false, null)
+          const current = await as((tx) => openSheetExport(tx, campaignId, now()))
+          const work: SheetWork = { sheets, as, now, signal, campaignId, minScore: wish.minScore }
+          try {
+            const { exportId, spreadsheet } = await readySpreadsheet(work, wish.title, current)
+            await as((tx) => recordSheetProblem(tx, campaignId, null))
+            await fillSheet(work, exportId, spreadsheet.id, (rows) => (written += rows))
+            if (!(await isRunning())) return await result(false, spreadsheet.url)
+            // Last, since the provider writes to everybody who is let in.
+            await shareSheet(work, spreadsheet.id, wish.people)
+            await as((tx) => recordSheetDone(tx, exportId, now()))
+            return await result(true, spreadsheet.url)
+          } catch (error) {
+            if (error instanceof ProviderError && error.outcome === 'rejected') {
+              await as((tx) => recordSheetProblem(tx, campaignId, error.code))
+            }
+            throw error
+          }
+        },
+      )
+
+      function isRunning(): Promise<boolean> {
+        return as((tx) => campaignIsRunning(tx, campaignId))
+      }
+
+      function result(finished: boolean, url: string | null): Promise<SheetResult> {
+        return as(async (tx) => ({ finished, url, counts: await campaignCounts(tx, campaignId) }))
+      }
+    },
+  }
+}
