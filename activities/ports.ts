@@ -67,6 +67,7 @@ export type SiteFailureCode =
   | 'too_large'
   | 'not_html'
   | 'http_status'
+  | 'robots_disallowed'
 
 /** Thrown by a SiteReader. `detail` carries no page content: at most a status, a size or a media type. */
 export class SiteFailure extends Error {
@@ -88,9 +89,17 @@ export interface SitePage {
   responseMs: number
 }
 
-/** Reads the page at a website's address, politely and safely. Throws SiteFailure, or the signal's reason when aborted. */
+/** Reads websites, politely and safely. Throws SiteFailure, or the signal's reason when aborted. */
 export interface SiteReader {
-  read(website: string, signal: AbortSignal): Promise<SitePage>
+  /**
+   * The page at a website's address, and after it those of the same site that `choose` asks for on seeing it: two at most, in the same
+   * time and over the same connection. One that cannot be read, or that robots.txt keeps us from, is left out.
+   */
+  read(
+    website: string,
+    signal: AbortSignal,
+    choose?: (home: SitePage) => readonly string[],
+  ): Promise<[home: SitePage, ...further: SitePage[]]>
 }
 
 export interface Spreadsheet {

@@ -13,11 +13,6 @@ import { shareSheet } from './sheet-sharing.ts'
 
 export type SheetActivities = ReturnType<typeof createSheetActivities>
 
-export interface SheetResult extends BatchResult {
-  /** The link to the spreadsheet, as soon as there is one; those it is shared with can open it once `finished`. */
-  url: string | null
-}
-
 export function createSheetActivities({
   database,
   sheets,
@@ -42,18 +37,18 @@ export function createSheetActivities({
       return whileHeartbeating(
         () => ({ written }),
         async (signal) => {
-          if (!(await isRunning())) return result(false, null)
+          if (!(await isRunning())) return result(false)
           const current = await as((tx) => openSheetExport(tx, campaignId, now()))
           const work: SheetWork = { sheets, as, now, signal, campaignId, minScore: wish.minScore }
           try {
             const { exportId, spreadsheet } = await readySpreadsheet(work, wish.title, current)
             await as((tx) => recordSheetProblem(tx, campaignId, null))
             await fillSheet(work, exportId, spreadsheet.id, (rows) => (written += rows))
-            if (!(await isRunning())) return await result(false, spreadsheet.url)
+            if (!(await isRunning())) return await result(false)
             // Last, since the provider writes to everybody who is let in.
             await shareSheet(work, spreadsheet.id, wish.people)
             await as((tx) => recordSheetDone(tx, exportId, now()))
-            return await result(true, spreadsheet.url)
+            return await result(true)
           } catch (error) {
             if (error instanceof ProviderError && error.outcome === 'rejected') {
               await as((tx) => recordSheetProblem(tx, campaignId, error.code))
@@ -67,8 +62,9 @@ export function createSheetActivities({
         return as((tx) => campaignIsRunning(tx, campaignId))
       }
 
-      function result(finished: boolean, url: string | null): Promise<SheetResult> {
-        return as(async (tx) => ({ finished, url, counts: await campaignCounts(tx, campaignId) }))
+      // Without the link, which lies in the database: histories carry ids and decisions.
+      function result(finished: boolean): Promise<BatchResult> {
+        return as(async (tx) => ({ finished, counts: await campaignCounts(tx, campaignId) }))
       }
     },
   }

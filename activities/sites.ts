@@ -12,7 +12,8 @@ import {
   visitProgress,
 } from '../db/site-visits.ts'
 import { scoreProspect } from '../workflows/rules/scoring.ts'
-import { analysePage } from './analysis/page.ts'
+import { contactPages } from './analysis/further-pages.ts'
+import { analyseSite } from './analysis/site.ts'
 import type { CampaignRef } from './campaigns.ts'
 import { type Clock, decisionTime } from './clock.ts'
 import { notFound } from './failures.ts'
@@ -117,7 +118,7 @@ export function createSiteActivities({
     const unread = { prospectId, failure: null, failureDetail: null, analysis: null }
     if (url === null) return { ...unread, ...scoreProspect({ site: { state: 'none' }, hasEmail: false, hasPhone }) }
     try {
-      const analysis = storable(analysePage(await sites.read(url, signal), country))
+      const analysis = storable(analyseSite(await sites.read(url, signal, contactPages), country))
       const facts = {
         site: { state: 'read' as const, ...analysis },
         hasEmail: analysis.emails.length > 0,

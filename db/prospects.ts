@@ -17,13 +17,22 @@ export interface CampaignProspect {
   reasons: ScoreReason[] | null
 }
 
-/** What the home page showed, as the reading activity stores it. */
+/** What the site showed, as the reading activity stores it. What is optional was not looked at by earlier versions. */
 interface SiteAnalysis {
   title: string | null
   https: boolean
   viewport: boolean
   emails: string[]
   phones: string[]
+  cms?: string | null
+  tracking?: string[]
+  booking?: string[]
+  socials?: { network: string; url: string }[]
+  copyrightYear?: number | null
+  language?: string | null
+  evidence?: { name: string; quote: string }[]
+  responseMs?: number
+  pages?: string[]
 }
 
 interface ScoreReason {

@@ -1,38 +1,58 @@
 import { parseArgs } from 'node:util'
 import { ConfigError, loadConfig } from '../config.ts'
+import { createSiteReader } from '../providers/websites/client.ts'
+import { siteSettings } from '../workers/site-settings.ts'
+import { parseWebsite } from '../workflows/rules/websites.ts'
 import { createOrganisationWithKey } from './organisations.ts'
 import { planPostgres } from './postgres.ts'
 import { runningRecord } from './run-records.ts'
+import { reportOnSite } from './site-report.ts'
 
 const usage = `Usage: npm run admin -- create-organisation NAME [--country US]
+       npm run admin -- analyse URL [--country US]
 
-Makes an organisation and prints its id and its first API key. The key is shown this once.
---country is an ISO 3166-1 code; campaigns that name no country look there.`
+create-organisation makes an organisation and prints its id and its first API key. The key is shown this once.
+analyse reads one website as a campaign would and prints what it shows as JSON, also when it cannot be read.
+--country is an ISO 3166-1 code: campaigns that name no country look there; telephone numbers are read as written there.`
 
 /** Anything that the person at the terminal can put right. */
 class WrongUse extends Error {}
 
+const commands = new Map([
+  ['create-organisation', createOrganisation],
+  ['analyse', analyse],
+])
+
 async function main(args: string[]): Promise<void> {
-  const { command, name, country } = readArguments(args)
-  if (command !== 'create-organisation') throw new WrongUse(`There is no command "${command ?? ''}".\n\n${usage}`)
+  const { values, positionals } = parse(args)
+  const [name, argument = '', ...rest] = positionals
+  if (name === undefined || values.help) throw new WrongUse(usage)
+  const command = commands.get(name)
+  if (!command) throw new WrongUse(`There is no command "${name}".\n\n${usage}`)
+  if (rest.length > 0) {
+    throw new WrongUse(`Put a name of several words in quotation marks: "${[argument, ...rest].join(' ')}".`)
+  }
+  if (values.country !== undefined && !/^[A-Z]{2}$/.test(values.country)) {
+    throw new WrongUse(`--country takes a code of two capitals such as US, not "${values.country}".`)
+  }
+  await command(argument.trim(), values.country)
+}
+
+async function createOrganisation(name: string, country = 'US'): Promise<void> {
+  if (name === '' || name.length > 200) {
+    throw new WrongUse(`Give the organisation a name of 1 to 200 characters.\n\n${usage}`)
+  }
   const { organisationId, apiKey } = await createOrganisationWithKey(await systemUrl(), name, country)
   console.log(
     `Organisation  ${name}\nId            ${organisationId}\nAPI key       ${apiKey}\n\nKeep the key: it is not shown again.`,
   )
 }
 
-function readArguments(args: string[]): { command: string | undefined; name: string; country: string } {
-  const { values, positionals } = parse(args)
-  const [command, name = '', ...rest] = positionals
-  const country = values.country ?? 'US'
-  if (command === undefined || values.help) throw new WrongUse(usage)
-  if (name.trim() === '' || name.length > 200)
-    throw new WrongUse(`Give the organisation a name of 1 to 200 characters.\n\n${usage}`)
-  if (rest.length > 0)
-    throw new WrongUse(`Put a name of several words in quotation marks: "${[name, ...rest].join(' ')}".`)
-  if (!/^[A-Z]{2}$/.test(country))
-    throw new WrongUse(`--country takes a code of two capitals such as US, not "${country}".`)
-  return { command, name: name.trim(), country }
+async function analyse(website: string, country?: string): Promise<void> {
+  const parsed = parseWebsite(website)
+  if ('problem' in parsed) throw new WrongUse(`${parsed.problem}\n\n${usage}`)
+  const sites = createSiteReader(siteSettings(loadConfig()))
+  console.log(JSON.stringify(await reportOnSite(sites, parsed.website, country), null, 2))
 }
 
 function parse(args: string[]) {

@@ -12,6 +12,7 @@ import { createSiteReader } from '../providers/websites/client.ts'
 import { applyTemporalConfig } from '../temporal-config/apply.ts'
 import { connectionSettings, connectTemporal } from '../temporal-config/connection.ts'
 import { createStories } from '../temporal-config/stories.ts'
+import { siteSettings } from './site-settings.ts'
 import { createWorkers } from './workers.ts'
 
 const applyMs = 20_000
@@ -114,12 +115,6 @@ function sheetExport({ google }: Config): SheetExport {
     appendRows: refuse,
     share: refuse,
   }
-}
-
-function siteSettings({ sites }: Config): Parameters<typeof createSiteReader>[0] {
-  const { allowAddresses, baseUrl, tlsBaseUrl } = sites
-  const testHosts = baseUrl && { testHosts: { http: baseUrl, ...(tlsBaseUrl && { https: tlsBaseUrl }) } }
-  return { allowAddresses, ...testHosts }
 }
 
 main().then(

@@ -1,4 +1,4 @@
-import { Tokenizer, type TokenizerCallbacks } from 'htmlparser2'
+import { type Attributes, readTags, type Span, type TagReader } from './tags.ts'
 
 /** A run of visible text that the page does not break, with the links that begin inside it. */
 export interface Passage {
@@ -12,17 +12,33 @@ export interface PageLink {
   at: number
 }
 
-/** What a page says, in its own order, without its markup: every question about a page is asked of this. */
+/** An opened tag that points somewhere, runs something or says something of the whole page. */
+export interface PageElement extends Span {
+  tag: string
+  attributes: Attributes
+  /** Where the text after it begins: how many passages there are before, and how much text of its own. */
+  passage: number
+  at: number
+}
+
+/** Code in the page itself; `start` is where its text begins in the source. */
+interface InlineScript {
+  text: string
+  start: number
+}
+
+/** What a page says and does, in its own order: every question about a page is asked of this. */
 export interface PageContent {
+  source: string
   title: string | null
   /** The `lang` of the page, as written. */
   language: string | null
   /** `<meta>` contents by lower-case name or property; the first one counts. */
   metas: ReadonlyMap<string, string>
   passages: readonly Passage[]
+  elements: readonly PageElement[]
+  scripts: readonly InlineScript[]
 }
-
-type Attributes = ReadonlyMap<string, string>
 
 /** Tags that begin or end a line: text on both sides does not belong together. */
 const breaking = new Set(
@@ -36,27 +52,34 @@ const breaking = new Set(
 /** Tags whose text nobody reads on the page. */
 const unseen = new Set(['script', 'style', 'template', 'textarea', 'svg', 'iframe', 'noembed', 'noframes', 'object'])
 
+const telling = new Set('a area base embed form frame html iframe img link meta object script source'.split(' '))
+
+/** More than any honest page has. */
+const mostElements = 20_000
+
+/** Scripts that are data for search engines, or markup that nothing has put on the page yet. */
+const notCode = /^\s*(?:application\/ld\+json|text\/(?:html|template|x-\S+)|speculationrules)/i
+
 /** Characters that show nothing, put into addresses and numbers to break lines or to confuse collectors. */
 const invisible = /[\u00ad\u200b-\u200f\u2060\ufeff]/g
 const whitespace = /\s+/g
 
-/**
- * Reads a page in one pass, in time proportional to its length whatever it holds. The tokenizer is used without htmlparser2's
- * parser, whose stack of open elements makes half a million nested tags cost minutes; nothing here needs tags to balance.
- */
+/** Reads a page in one pass, in time proportional to its length whatever it holds. */
 export function readPageContent(html: string): PageContent {
-  const content = new ContentBuilder()
-  const tokenizer = new Tokenizer({ decodeEntities: true }, tagEvents(html, content))
-  tokenizer.write(html)
-  tokenizer.end()
+  const content = new ContentBuilder(html)
+  readTags(html, content)
   return content.finish()
 }
 
-class ContentBuilder {
+class ContentBuilder implements TagReader {
+  private readonly source: string
   private title: string | null = null
   private language: string | null = null
   private readonly metas = new Map<string, string>()
   private readonly passages: Passage[] = []
+  private readonly elements: PageElement[] = []
+  private readonly scripts: InlineScript[] = []
+  private script: Span | null = null
   private text = ''
   private endsInSpace = true
   private links: PageLink[] = []
@@ -65,16 +88,24 @@ class ContentBuilder {
   private unseenTag: string | null = null
   private unseenDepth = 0
 
-  open(tag: string, attributes: Attributes, selfClosing: boolean): void {
+  constructor(source: string) {
+    this.source = source
+  }
+
+  open(tag: string, attributes: Attributes, { start, end }: Span, selfClosing: boolean): void {
     if (this.unseenTag !== null) {
       if (tag === this.unseenTag && !selfClosing) this.unseenDepth += 1
       return
     }
     if (breaking.has(tag)) this.breakLine()
     if (tag === 'title') this.inTitle = true
-    else if (tag === 'html') this.language ??= attributes.get('lang') ?? null
+    else if (tag === 'html') this.language ??= attributes.get('lang')?.value ?? null
     else if (tag === 'meta') this.meta(attributes)
+    if (this.elements.length < mostElements && (telling.has(tag) || pointsSomewhere(attributes))) {
+      this.elements.push({ tag, attributes, start, end, passage: this.passages.length, at: this.text.length })
+    }
     this.link(attributes)
+    if (tag === 'script' && !notCode.test(attributes.get('type')?.value ?? '')) this.script = { start: end, end }
     // HTML knows no self-closing script or style: only inside SVG does the slash mean anything.
     if (unseen.has(tag) && !(selfClosing && tag === 'svg')) {
       this.unseenTag = tag
@@ -85,7 +116,10 @@ class ContentBuilder {
   close(tag: string): void {
     if (this.unseenTag !== null) {
       if (tag === this.unseenTag) this.unseenDepth -= 1
-      if (this.unseenDepth === 0) this.unseenTag = null
+      if (this.unseenDepth > 0) return
+      this.unseenTag = null
+      if (this.script && this.script.end > this.script.start) this.scripts.push(this.codeOf(this.script))
+      this.script = null
       return
     }
     if (tag === 'title' && this.inTitle) {
@@ -96,7 +130,8 @@ class ContentBuilder {
     if (breaking.has(tag)) this.breakLine()
   }
 
-  write(text: string): void {
+  write(text: string, end: number): void {
+    if (this.script) this.script.end = end
     if (this.unseenTag !== null) return
     if (this.inTitle) this.titleText += text
     else this.append(text.replace(invisible, '').replace(whitespace, ' '))
@@ -104,18 +139,23 @@ class ContentBuilder {
 
   finish(): PageContent {
     this.breakLine()
-    return { title: this.title, language: this.language, metas: this.metas, passages: this.passages }
+    const { source, title, language, metas, passages, elements, scripts } = this
+    return { source, title, language, metas, passages, elements, scripts }
+  }
+
+  private codeOf({ start, end }: Span): InlineScript {
+    return { text: this.source.slice(start, end), start }
   }
 
   private meta(attributes: Attributes): void {
-    const name = (attributes.get('name') ?? attributes.get('property'))?.trim().toLowerCase()
-    const value = attributes.get('content')
+    const name = (attributes.get('name') ?? attributes.get('property'))?.value.trim().toLowerCase()
+    const value = attributes.get('content')?.value
     if (name && value !== undefined && !this.metas.has(name)) this.metas.set(name, value)
   }
 
   private link(attributes: Attributes): void {
-    const href = attributes.get('href')
-    const protectedEmail = attributes.get('data-cfemail')
+    const href = attributes.get('href')?.value
+    const protectedEmail = attributes.get('data-cfemail')?.value
     const at = this.text.length
     if (href !== undefined) this.links.push({ href, at })
     if (protectedEmail !== undefined) this.links.push({ href: `/cdn-cgi/l/email-protection#${protectedEmail}`, at })
@@ -138,44 +178,10 @@ class ContentBuilder {
   }
 }
 
-const ignore = () => {}
-
-/** Turns the tokenizer's offsets into whole tags. */
-function tagEvents(html: string, content: ContentBuilder): TokenizerCallbacks {
-  let tag = ''
-  let attributes = new Map<string, string>()
-  let attribute = ''
-  let value = ''
-  const open = (selfClosing: boolean) => {
-    content.open(tag, attributes, selfClosing)
-    attributes = new Map()
+/** Any tag may be made a button: by code of its own, or by an address that a script looks for. */
+function pointsSomewhere(attributes: Attributes): boolean {
+  for (const [name, { value }] of attributes) {
+    if (/^(?:on[a-z]|data-)/.test(name) && value.includes('//')) return true
   }
-  return {
-    onopentagname(start, end) {
-      tag = html.slice(start, end).toLowerCase()
-    },
-    onopentagend: () => open(false),
-    onselfclosingtag: () => open(true),
-    onclosetag: (start, end) => content.close(html.slice(start, end).toLowerCase()),
-    onattribname(start, end) {
-      attribute = html.slice(start, end).toLowerCase()
-    },
-    onattribdata(start, end) {
-      value += html.slice(start, end)
-    },
-    onattribentity(codePoint) {
-      value += String.fromCodePoint(codePoint)
-    },
-    onattribend() {
-      if (!attributes.has(attribute)) attributes.set(attribute, value)
-      value = ''
-    },
-    ontext: (start, end) => content.write(html.slice(start, end)),
-    ontextentity: (codePoint) => content.write(String.fromCodePoint(codePoint)),
-    oncdata: ignore,
-    oncomment: ignore,
-    ondeclaration: ignore,
-    onend: ignore,
-    onprocessinginstruction: ignore,
-  }
+  return false
 }

@@ -1,18 +1,30 @@
 import { likelyCountries } from './countries.ts'
 import { findEmails } from './emails.ts'
 import { readPageContent } from './page-content.ts'
+import { copyrightYear, languageOf } from './page-facts.ts'
 import { findPhones } from './phones.ts'
+import { findSocials, type SocialProfile } from './socials.ts'
+import { type Evidence, findTechnologies } from './technologies.ts'
 
-/** What a business's page shows about it. */
+/** What a business's page shows about it. Lists are in order of appearance. */
 export type PageAnalysis = {
   title: string | null
   https: boolean
   /** Whether the page says how to show itself on a phone's screen. */
   viewport: boolean
-  /** Lower-case, in order of appearance. */
+  /** Lower-case. */
   emails: string[]
-  /** E.164, in order of appearance. */
+  /** E.164. */
   phones: string[]
+  cms: string | null
+  tracking: string[]
+  booking: string[]
+  socials: SocialProfile[]
+  copyrightYear: number | null
+  /** BCP 47. */
+  language: string | null
+  /** What proves `cms`, `tracking` and `booking`. */
+  evidence: Evidence[]
 }
 
 const longestTitle = 300
@@ -28,5 +40,9 @@ export function analysePage({ url, html }: { url: string; html: string }, countr
     viewport: /width\s*=\s*device-width|initial-scale/i.test(content.metas.get('viewport') ?? ''),
     emails,
     phones: findPhones(content, likelyCountries(country, hostname, emails, content)),
+    ...findTechnologies(content, hostname),
+    socials: findSocials(content),
+    copyrightYear: copyrightYear(content),
+    language: languageOf(content),
   }
 }

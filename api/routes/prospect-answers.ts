@@ -8,8 +8,29 @@ const Analysis = z
     viewport: z.boolean().meta({ description: 'Whether it says how to show itself on a phone' }),
     emails: z.array(z.string()),
     phones: z.array(z.string()).meta({ description: 'E.164', example: ['+15125550123'] }),
+    cms: z.string().nullable().optional().meta({ description: 'What the site is made with', example: 'wordpress' }),
+    tracking: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'What counts its visitors', example: ['ga4'] }),
+    booking: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'Where appointments are made', example: ['calendly'] }),
+    socials: z
+      .array(z.strictObject({ network: z.string().meta({ example: 'facebook.com' }), url: z.string() }))
+      .optional()
+      .meta({ description: "The business's own profiles" }),
+    copyrightYear: z.int().nullable().optional(),
+    language: z.string().nullable().optional().meta({ description: 'BCP 47', example: 'en-US' }),
+    evidence: z
+      .array(z.strictObject({ name: z.string(), quote: z.string().max(160) }))
+      .optional()
+      .meta({ description: "What proves cms, tracking and booking: pieces of the pages' own markup" }),
+    responseMs: z.int().optional().meta({ description: 'How long the home page took to begin its answer' }),
+    pages: z.array(z.string()).optional().meta({ description: 'The pages that were read' }),
   })
-  .meta({ id: 'SiteAnalysis' })
+  .meta({ id: 'SiteAnalysis', description: 'Analyses by earlier versions lack what those did not look at' })
 
 const Failure = z
   .strictObject({ code: z.string().meta({ example: 'bad_certificate' }), detail: z.string().nullable() })

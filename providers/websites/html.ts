@@ -57,6 +57,24 @@ function createUnpacker(encoding: string): Transform {
   throw new SiteFailure('not_html', 'unknown content encoding')
 }
 
+/** The beginning of a text in UTF-8, whatever it calls itself; what comes after `maxBytes` is left unread. */
+export async function readStart(headers: Headers, body: Readable, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = []
+  let total = 0
+  try {
+    for await (const chunk of unpacked(body, first(headers['content-encoding'])) as AsyncIterable<Buffer>) {
+      chunks.push(chunk)
+      total += chunk.length
+      if (total >= maxBytes) break
+    }
+  } catch (error) {
+    // What cannot be unpacked ends where it is broken.
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (!(error instanceof SiteFailure) && !/^(?:Z_|ERR__|ERR_BR)/.test(code)) throw error
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, maxBytes)
+}
+
 async function readAtMost(stream: Readable, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let total = 0

@@ -9,7 +9,15 @@ interface Traits {
   email: 'link' | 'text' | 'contact page' | 'none'
   phone: 'link' | 'text' | 'none'
   hasContactLink: boolean
+  hasAboutLink: boolean
+  /** A link to a page that is not there: such a site takes no bookings. */
   hasBookingLink: boolean
+  hasProfile: boolean
+  /** What it is made with, is counted by and is booked through: markup, empty where there is none. */
+  cms: string
+  tracking: string
+  booking: string
+  bookingPage: 'home' | 'contact' | 'about'
   copyrightYear: number
 }
 
@@ -25,7 +33,13 @@ export function traitsOf(host: string): Traits {
     email: email < 0.4 ? 'link' : email < 0.65 ? 'text' : email < 0.8 ? 'contact page' : 'none',
     phone: phone < 0.5 ? 'link' : phone < 0.85 ? 'text' : 'none',
     hasContactLink: chance('contact') < 0.8,
+    hasAboutLink: chance('about') < 0.6,
     hasBookingLink: chance('booking') < 0.25,
+    hasProfile: chance('profile') < 0.5,
+    cms: chance('made') < 0.7 ? pick(systems, `${host}/cms`) : '',
+    tracking: chance('tracked') < 0.6 ? pick(trackers, `${host}/tracker`) : '',
+    booking: chance('booked') < 0.3 ? pick(bookings, `${host}/booker`)(account(host)) : '',
+    bookingPage: pick(['home', 'contact', 'about'], `${host}/booking page`),
     copyrightYear: 2012 + Math.floor(chance('year') * 15),
   }
 }
@@ -39,12 +53,16 @@ export function homePage(host: string, minimumBytes: number): string {
     traits.hasTitle ? `<title>${name}</title>` : '',
     traits.hasViewport ? '<meta name="viewport" content="width=device-width, initial-scale=1">' : '',
     `<meta name="description" content="${name}: friendly, local, since ${traits.copyrightYear - 9}.">`,
+    traits.cms,
+    traits.tracking,
   ]
   const body = [
-    `<nav><a href="/">Home</a>${traits.hasContactLink ? ' <a href="/contact">Contact</a>' : ''}</nav>`,
+    menu(traits),
     `<h1>Welcome to ${name}</h1>`,
     `<p>${pick(sentences, `${host}/opening`)}</p>`,
     traits.hasBookingLink ? '<p><a class="button" href="/book">Book an appointment</a></p>' : '',
+    bookingOn('home', traits),
+    traits.hasProfile ? `<p><a href="https://www.facebook.com/${account(host)}">Follow us</a></p>` : '',
     `<footer>${contactDetails(host, traits)} <small>&copy; ${traits.copyrightYear} ${name}</small></footer>`,
   ]
   return padded(document(head, body), minimumBytes)
@@ -54,7 +72,54 @@ export function contactPage(host: string): string {
   const traits = traitsOf(host)
   const email = traits.email === 'none' ? '' : `<p><a href="mailto:${emailOf(host)}">${emailOf(host)}</a></p>`
   const title = `<title>Contact | ${businessName(host)}</title>`
-  return document(['<meta charset="utf-8">', title], ['<h1>Contact</h1>', email, `<p>${phoneOf(host)}</p>`])
+  const body = [menu(traits), '<h1>Contact</h1>', email, `<p>${phoneOf(host)}</p>`, bookingOn('contact', traits)]
+  return document(['<meta charset="utf-8">', title, traits.cms, traits.tracking], body)
+}
+
+export function aboutPage(host: string): string {
+  const traits = traitsOf(host)
+  const title = `<title>About | ${businessName(host)}</title>`
+  const body = [
+    menu(traits),
+    '<h1>About us</h1>',
+    `<p>${pick(sentences, `${host}/about us`)}</p>`,
+    bookingOn('about', traits),
+  ]
+  return document(['<meta charset="utf-8">', title, traits.cms, traits.tracking], body)
+}
+
+/** What products put on the pages that are made with them: WordPress, Wix, Squarespace, Shopify. */
+const systems = [
+  '<meta name="generator" content="WordPress 6.8.1"><link rel="https://api.w.org/" href="/wp-json/">',
+  '<meta name="generator" content="Wix.com Website Builder"><script type="application/json" id="wix-viewer-model">{}</script>',
+  '<script data-name="static-context">Static = {}; Static.SQUARESPACE_CONTEXT = {"siteId":"1"};</script>',
+  '<script>var Shopify = Shopify || {}; Shopify.shop = "local.myshopify.com";</script>',
+]
+
+/** Google Analytics, Google Tag Manager, Facebook Pixel. */
+const trackers = [
+  "<script>window.dataLayer = []; function gtag(){dataLayer.push(arguments)} gtag('config', 'G-5ANDB0X1AB');</script>",
+  '<noscript><iframe src="https://www.googletagmanager.com/ns.html?id=GTM-SB0X123"></iframe></noscript>',
+  "<script>fbq('init', '638588492963657'); fbq('track', 'PageView');</script>",
+]
+
+const bookings = [
+  (of: string) => `<div class="calendly-inline-widget" data-url="https://calendly.com/${of}/visit"></div>`,
+  (of: string) => `<a href="https://${of}.setmore.com/">Book with Setmore</a>`,
+  (of: string) => `<a href="https://www.vagaro.com/${of}/book-now">Book on Vagaro</a>`,
+]
+
+function bookingOn(page: Traits['bookingPage'], { booking, bookingPage }: Traits): string {
+  return bookingPage === page ? booking : ''
+}
+
+function menu({ hasContactLink, hasAboutLink }: Traits): string {
+  const contact = hasContactLink ? ' <a href="/contact">Contact</a>' : ''
+  return `<nav><a href="/">Home</a>${contact}${hasAboutLink ? ' <a href="/about">About us</a>' : ''}</nav>`
+}
+
+function account(host: string): string {
+  return host.replace(/\.test$/, '').replaceAll('.', '-')
 }
 
 function contactDetails(host: string, traits: Traits): string {

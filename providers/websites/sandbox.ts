@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { contactPage, homePage, traitsOf } from './sandbox-pages.ts'
+import { aboutPage, contactPage, homePage, traitsOf } from './sandbox-pages.ts'
 
 interface Answer {
   /** `silence`: the connection stays open and nothing is said. */
@@ -78,6 +78,7 @@ function businessPage(url: URL, pageBytes: number): Response {
   if (traits.movesToWww && hostname === host) return redirect(`${protocol}//www.${host}${pathname}`)
   if (pathname === '/') return htmlPage(200, homePage(host, pageBytes))
   if (pathname === '/contact') return htmlPage(200, contactPage(host))
+  if (pathname === '/about' && traits.hasAboutLink) return htmlPage(200, aboutPage(host))
   if (pathname === '/robots.txt') return textPage(200, 'User-agent: *\nAllow: /\n')
   return htmlPage(404, '<!doctype html><title>Page not found</title><h1>Page not found</h1>')
 }
@@ -100,7 +101,13 @@ const misbehaviours: Record<string, Misbehaviour> = {
     protocol === 'http:' ? redirect(`https://${hostname}/`) : htmlPage(200, homePage(hostname, 0)),
   'private-address': () => redirect('http://10.0.0.1/'),
   'not-found': () => htmlPage(404, '<!doctype html><title>Not found</title><h1>Not found</h1>'),
-  'server-error': () => htmlPage(500, '<!doctype html><title>Error</title><h1>Internal server error</h1>'),
+  'keeps-robots-out': ({ pathname, hostname }) =>
+    pathname === '/robots.txt' ? textPage(200, 'User-agent: *\nDisallow: /\n') : htmlPage(200, homePage(hostname, 0)),
+  // Its robots.txt is a file that needs no program, as in life.
+  'server-error': ({ pathname }) =>
+    pathname === '/robots.txt'
+      ? textPage(404, 'Not found')
+      : htmlPage(500, '<!doctype html><title>Error</title><h1>Internal server error</h1>'),
 }
 
 const html = { 'content-type': 'text/html; charset=utf-8' }

@@ -1,18 +1,23 @@
-/** Lets one task at a time run for each key, in the order they came. */
+/** Lets one holder at a time have the turn of each key, in the order they came. Resolves to what gives the turn back. */
 export function createTurns() {
   const last = new Map<string, Promise<unknown>>()
 
-  return function inTurn<T>(key: string, signal: AbortSignal, task: () => Promise<T>): Promise<T> {
-    const turn = Promise.allSettled([last.get(key)]).then(() => {
-      signal.throwIfAborted()
-      return task()
+  return async function takeTurn(key: string, signal: AbortSignal): Promise<() => void> {
+    const before = last.get(key)
+    const { promise: left, resolve: leave } = Promise.withResolvers<void>()
+    // Whoever gives up waiting lets nobody past those who still have the turn.
+    const over = Promise.all([before, left])
+    last.set(key, over)
+    void over.finally(() => {
+      if (last.get(key) === over) last.delete(key)
     })
-    last.set(key, turn)
-    const leave = () => {
-      if (last.get(key) === turn) last.delete(key)
+    try {
+      await untilAborted(Promise.resolve(before), signal)
+    } catch (error) {
+      leave()
+      throw error
     }
-    turn.then(leave, leave)
-    return untilAborted(turn, signal)
+    return leave
   }
 }
 

@@ -3,7 +3,8 @@ import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ProviderError } from '../../activities/ports.ts'
-import { createSheetActivities, type SheetResult } from '../../activities/sheets.ts'
+import type { BatchResult } from '../../activities/searches.ts'
+import { createSheetActivities } from '../../activities/sheets.ts'
 import { recordCampaignState } from '../../db/campaigns.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
 import { latestStoryEvents } from '../../db/story-events.ts'
@@ -57,12 +58,12 @@ function attempt(
   campaignId: string,
   environment = environmentOf(),
   settings: Parameters<typeof activity>[0] = {},
-): Promise<SheetResult> {
+): Promise<BatchResult> {
   return environment.run(activity(settings), { organisationId, campaignId, now: 0 })
 }
 
 /** Attempts as Temporal makes them, but without the pauses between them. */
-async function exported(campaignId: string): Promise<{ result: SheetResult; attempts: number }> {
+async function exported(campaignId: string): Promise<{ result: BatchResult; attempts: number }> {
   for (let attempts = 1; ; attempts += 1) {
     try {
       return { result: await attempt(campaignId), attempts }
@@ -110,7 +111,9 @@ test('every prospect is in the sheet once, the best first, and the link opens it
   const { result, attempts } = await exported(campaignId)
   expect(attempts).toBe(1)
   expect(result).toMatchObject({ finished: true, counts: { prospects: 450 } })
-  expect(await (await fetch(result.url ?? '')).text()).toContain('Business 450')
+  expect(
+    await (await fetch((await as((tx) => findSheetExport(tx, campaignId)))?.spreadsheet?.url ?? '')).text(),
+  ).toContain('Business 450')
   await expectEachOnce(campaignId)
   const [header, ...rows] = await valuesOf(sandbox, await sheetOf(campaignId), 'A:M')
   expect(header?.slice(0, 4)).toEqual(['Key', 'Score', 'Name', 'Website'])
@@ -251,13 +254,14 @@ test('a paused campaign exports nothing more, and all when it goes on', async ()
 
 test('prospects that come later are added to the same spreadsheet', async () => {
   const campaignId = await campaignOf(10)
-  const { result } = await exported(campaignId)
+  await exported(campaignId)
+  const spreadsheetId = await sheetOf(campaignId)
   await as(async (tx) => {
     const [late] = await tx<{ id: string }[]>`insert into prospects (name) values ('Late') returning id`
     await tx`insert into site_visits (campaign_id, prospect_id, status, score) values (${campaignId}, ${late?.id ?? ''}, 'done', 5)`
   })
-  const again = await attempt(campaignId)
-  expect(again.url).toBe(result.url)
+  await attempt(campaignId)
+  expect(await sheetOf(campaignId)).toBe(spreadsheetId)
   await expectEachOnce(campaignId)
 })
 

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent, request } from 'undici'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { contactPages } from '../../activities/analysis/further-pages.ts'
+import { analyseSite } from '../../activities/analysis/site.ts'
+import { createSiteReader } from '../../providers/websites/client.ts'
 import { serveFolder } from '../../providers/websites/sandbox.ts'
 import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts'
 
@@ -56,6 +59,27 @@ test('sites differ as sites do', async () => {
   const toWww = moved.find(({ host, location }) => location === `http://www.${host}/`)
   expect(await textOf(toWww?.location ?? '')).toContain('Welcome to Site')
   expect(moved.some(({ host, location }) => location === `https://${host}/`)).toBe(true)
+})
+
+test('sites are made with products that their pages show', async () => {
+  const reader = createSiteReader({
+    allowAddresses: [sandbox.urls.sites, sandbox.urls.sitesTls].map((url) => new URL(url).host),
+    testHosts: { http: sandbox.urls.sites, https: sandbox.urls.sitesTls },
+  })
+  const hosts = Array.from({ length: 60 }, (_, index) => `made-${index}.test`)
+  const signal = new AbortController().signal
+  const reads = await Promise.allSettled(hosts.map((host) => reader.read(`http://${host}/`, signal, contactPages)))
+  // Those that move to https have no certificate of their own.
+  const sites = reads.flatMap((read) => (read.status === 'fulfilled' ? [analyseSite(read.value)] : []))
+  expect(new Set(sites.map(({ cms }) => cms))).toEqual(new Set([null, 'wordpress', 'wix', 'squarespace', 'shopify']))
+  expect(new Set(sites.flatMap(({ tracking }) => tracking))).toEqual(new Set(['ga4', 'gtm', 'fb_pixel']))
+  expect(new Set(sites.flatMap(({ booking }) => booking))).toEqual(new Set(['calendly', 'setmore', 'vagaro']))
+  expect(new Set(sites.map(({ pages }) => pages.length))).toEqual(new Set([1, 2, 3]))
+})
+
+test('keeps-robots-out.test does', async () => {
+  expect(await textOf('http://keeps-robots-out.test/robots.txt')).toContain('Disallow: /')
+  expect((await get('http://keeps-robots-out.test/')).status).toBe(200)
 })
 
 test('every phone number belongs to nobody', async () => {

@@ -220,6 +220,7 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     Array.from({ length: count }, (_, index) => ({ website: `http://${name}-${index}.test/`, name: null }))
   const readsOf = async (name: string) =>
     (await sandbox.requests({ provider: 'websites', limit: '10000' }))
+      .filter(({ path }) => path === '/robots.txt') // what a visit begins with
       .map(({ host }) => host)
       .filter((host) => host?.startsWith(`${name}-`))
   const inFlight = async (id: string) =>

@@ -35,6 +35,17 @@ const hostile: Record<string, string> = {
   entities: fill('&amp;'),
   ampersands: fill('&'),
   spaces: `1${fill(' ')}`,
+  'links to a vendor': fill('<a href="https://anna.square.site">a</a> '),
+  'links to share': fill('<a href="https://api.whatsapp.com/send?a&a&a&a&a&a&a&a&a&a">a</a>'),
+  'buttons with code': fill('<b onclick="//calendly.com/about">'),
+  'small scripts': fill('<script>gtag("config","G-XXXXXXXX")</script>'),
+  'a script of slashes': `<script>${fill('/')}</script>`,
+  'a script of names': `<script>${fill('//a.a.a.as.me')}</script>`,
+  'a script of ids, commented out': `<script>/*${fill('"UA-84810264-1"')}</script>`,
+  'a script of almost calls': `<script>${fill("fbq('init','12345")}</script>`,
+  'a link upwards': `<a href="${fill('../')}">`,
+  'a link of ampersands': `<a href="https://api.whatsapp.com/send?${fill('&')}">`,
+  'copyright signs': fill('&copy;'),
 }
 
 test.each(Object.entries(hostile))('2 MB of %s are read to their end', (_name, html) => {

@@ -14,7 +14,36 @@ test('a page is told from its head: title, viewport, HTTPS', () => {
     viewport: false,
     emails: [],
     phones: [],
+    cms: null,
+    tracking: [],
+    booking: [],
+    socials: [],
+    copyrightYear: null,
+    language: null,
+    evidence: [],
   })
+})
+
+test.each([
+  ['<p>© 2024 Anna', 2024],
+  ['<p>Copyright &copy; 2009-2021 Anna', 2021],
+  ['<p>2023 © Anna', 2023],
+  ['<p>(c) Anna, 2019', 2019],
+  ['<p>© 2018 A picture</p><footer>© 2020 Anna', 2020],
+  ['<p>Founded in 1999. All about our copyright', null],
+  ['<script>document.write("© " + 2020)</script>', null],
+])('%s is the copyright of %s', (html, year) => {
+  expect(analyse(html).copyrightYear).toBe(year)
+})
+
+test.each([
+  ['<html lang="de-at">', 'de-AT'],
+  ['<html lang="pt_BR">', 'pt-BR'],
+  ['<html><meta property="og:locale" content="fr_FR">', 'fr-FR'],
+  ['<html lang="{{ locale }}"><meta property="og:locale" content="it_IT">', 'it-IT'],
+  ['<html lang="">', null],
+])('%s is in %s', (html, language) => {
+  expect(analyse(html).language).toBe(language)
 })
 
 test('a viewport as wide as a desktop is none for a phone', () => {

@@ -3,11 +3,21 @@ import { fileURLToPath } from 'node:url'
 import { type CountryCode, parsePhoneNumberFromString } from 'libphonenumber-js/max'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { analysePage } from '../../../activities/analysis/page.ts'
+import { analysePage, type PageAnalysis } from '../../../activities/analysis/page.ts'
 
 const folder = fileURLToPath(new URL('../../../../shared/fixtures/pages/', import.meta.url))
 const present = existsSync(`${folder}labels.json`)
-const Labels = z.array(z.object({ file: z.string(), emails: z.array(z.string()), phones: z.array(z.string()) }))
+const texts = z.array(z.string())
+const Label = z.object({
+  file: z.string(),
+  cms: z.string().nullable(),
+  tracking: texts,
+  booking: texts,
+  emails: texts,
+  phones: texts,
+  socials: texts,
+})
+type Label = z.infer<typeof Label>
 
 /** Where a search would have found them; the others are in the United States. */
 const elsewhere: Record<string, CountryCode> = {
@@ -25,30 +35,54 @@ interface Measure {
   wrong: string[]
 }
 
+const none: Measure = { found: 0, missed: [], wrong: [] }
+
 /** Compares what is found on the labelled pages with what people saw there. */
-function measure(country: (file: string) => string | undefined): { emails: Measure; phones: Measure } {
-  const emails: Measure = { found: 0, missed: [], wrong: [] }
-  const phones: Measure = { found: 0, missed: [], wrong: [] }
-  for (const label of Labels.parse(JSON.parse(readFileSync(`${folder}labels.json`, 'utf8')))) {
+function measure(country: (file: string) => string | undefined) {
+  const labels = z.array(Label).parse(JSON.parse(readFileSync(`${folder}labels.json`, 'utf8')))
+  const pages = labels.map((label) => {
     const page = { url: 'https://page.test/', html: readFileSync(folder + label.file, 'utf8') }
-    const analysis = analysePage(page, country(label.file))
-    // Labels are written as the page writes them; one number may stand there in two spellings.
-    const numbers = label.phones.map((phone) => parsePhoneNumberFromString(phone, homeOf(label.file))?.number ?? phone)
-    const seen = [...new Set<string>(numbers)]
-    compare(
-      emails,
-      analysis.emails,
-      label.emails.map((email) => email.toLowerCase()),
-    )
-    compare(phones, analysis.phones, seen)
+    return { label, analysis: analysePage(page, country(label.file)), html: page.html }
+  })
+  const of = (found: (analysis: PageAnalysis) => string[], seen: (label: Label) => string[]) =>
+    pages.reduce((measured, { label, analysis }) => compare(measured, found(analysis), seen(label)), none)
+  return {
+    pages,
+    cms: of(
+      ({ cms }) => (cms === null ? [] : [cms]),
+      ({ cms }) => (cms === null ? [] : [cms]),
+    ),
+    tracking: of(
+      ({ tracking }) => tracking,
+      ({ tracking }) => tracking,
+    ),
+    booking: of(
+      ({ booking }) => booking,
+      ({ booking }) => booking,
+    ),
+    socials: of(
+      ({ socials }) => [...new Set(socials.map(({ network }) => network))],
+      ({ socials }) => socials,
+    ),
+    emails: of(
+      ({ emails }) => emails,
+      ({ emails }) => emails.map((email) => email.toLowerCase()),
+    ),
+    phones: of(({ phones }) => phones, numbersOf),
   }
-  return { emails, phones }
 }
 
-function compare(measured: Measure, found: readonly string[], seen: readonly string[]): void {
-  measured.found += found.filter((item) => seen.includes(item)).length
-  measured.missed.push(...seen.filter((item) => !found.includes(item)))
-  measured.wrong.push(...found.filter((item) => !seen.includes(item)))
+/** Labels are written as the page writes them; one number may stand there in two spellings. */
+function numbersOf({ phones, file }: Label): string[] {
+  return [...new Set(phones.map((phone) => parsePhoneNumberFromString(phone, homeOf(file))?.number ?? phone))]
+}
+
+function compare(before: Measure, found: readonly string[], seen: readonly string[]): Measure {
+  return {
+    found: before.found + found.filter((item) => seen.includes(item)).length,
+    missed: [...before.missed, ...seen.filter((item) => !found.includes(item))],
+    wrong: [...before.wrong, ...found.filter((item) => !seen.includes(item))],
+  }
 }
 
 function homeOf(file: string): CountryCode {
@@ -65,6 +99,27 @@ test('on the labelled public pages every address is found, and nothing else', ({
   const { emails, phones } = measure(homeOf)
   expect(emails).toEqual({ found: 12, missed: [], wrong: [] })
   expect(phones).toEqual({ found: 17, missed: [undiallable], wrong: [] })
+})
+
+test('on them every product and profile is found, and nothing else', ({ skip }) => {
+  skip(!present, absent)
+  const { cms, tracking, booking, socials } = measure(homeOf)
+  expect(cms).toEqual({ found: 10, missed: [], wrong: [] })
+  expect(tracking).toEqual({ found: 14, missed: [], wrong: [] })
+  expect(booking).toEqual({ found: 12, missed: [], wrong: [] })
+  expect(socials).toEqual({ found: 35, missed: [], wrong: [] })
+})
+
+test('every finding on them is proved by what stands there', ({ skip }) => {
+  skip(!present, absent)
+  for (const { analysis, html } of measure(homeOf).pages) {
+    const { cms, tracking, booking, evidence, emails } = analysis
+    expect(evidence.map(({ name }) => name)).toEqual([...(cms === null ? [] : [cms]), ...tracking, ...booking])
+    for (const { quote } of evidence) {
+      expect(html).toContain(quote)
+      for (const email of emails) expect(quote).not.toContain(email)
+    }
+  }
 })
 
 test('not knowing the country costs two of the numbers on them and invents none', ({ skip }) => {

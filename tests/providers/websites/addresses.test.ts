@@ -100,7 +100,7 @@ test('a name that is public when asked first and private later is never connecte
   let lookups = 0
   const reader = createSiteReader({ allowAddresses: [place], lookup: async () => answers[lookups++] ?? [] })
 
-  const page = await reader.read(`http://rebinding.example:${place.split(':')[1]}/`, never)
+  const [page] = await reader.read(`http://rebinding.example:${place.split(':')[1]}/`, never)
   expect(page.html).toBe('safe')
   expect(lookups).toBe(1) // Looked up once: what was checked is what was connected to.
 })
@@ -124,7 +124,7 @@ test('a redirect to a cloud’s secrets is not followed', async () => {
 test('an allowed address is opened on its own port only', async () => {
   const place = await startSite((_request, response) => response.setHeader('content-type', 'text/html').end('sandbox'))
   const reader = createSiteReader({ allowAddresses: [place] })
-  await expect(reader.read(`http://${place}/`, never)).resolves.toMatchObject({ html: 'sandbox' })
+  await expect(reader.read(`http://${place}/`, never)).resolves.toMatchObject([{ html: 'sandbox' }])
   await expect(reader.read('http://127.0.0.1/', never)).rejects.toMatchObject({ code: 'address_not_allowed' })
   await expect(reader.read('http://127.0.0.1:1/', never)).rejects.toMatchObject({ code: 'port_not_allowed' })
 })
@@ -133,7 +133,7 @@ test('an allowed name is opened whatever its address, and no other name at that 
   const place = await startSite((_request, response) => response.setHeader('content-type', 'text/html').end('sandbox'))
   const port = place.split(':')[1]
   const reader = createSiteReader({ allowAddresses: [`farm.example:${port}`], lookup: answering('127.0.0.1') })
-  await expect(reader.read(`http://farm.example:${port}/`, never)).resolves.toMatchObject({ html: 'sandbox' })
+  await expect(reader.read(`http://farm.example:${port}/`, never)).resolves.toMatchObject([{ html: 'sandbox' }])
   await expect(reader.read(`http://other.example:${port}/`, never)).rejects.toMatchObject({ code: 'port_not_allowed' })
 })
 

@@ -26,7 +26,7 @@ test('a site under .test is connected to where tests live, under its own name', 
     page(request, response)
   })
   const reader = readerOf(place, { userAgent: 'ThroughlineBot/0.1 (+https://example.com/bot)' })
-  const read = await reader.read('http://bakery.test/menu?day=1', never)
+  const [read] = await reader.read('http://bakery.test/menu?day=1', never)
   expect(read).toMatchObject({ url: 'http://bakery.test/menu?day=1', html: '<title>Bakery</title>' })
   expect(read.responseMs).toBeGreaterThanOrEqual(0)
   expect(hosts).toEqual(['bakery.test'])
@@ -44,7 +44,7 @@ test('a bare name is read over HTTPS when its certificate is good', async () => 
   const plain = await startSite(page)
   const testHosts = { http: `http://${plain}`, https: `https://${secure}`, ca: selfSigned }
   const reader = createSiteReader({ allowAddresses: [secure, plain], testHosts })
-  await expect(reader.read('bakery.test', never)).resolves.toMatchObject({ url: 'https://bakery.test/' })
+  await expect(reader.read('bakery.test', never)).resolves.toMatchObject([{ url: 'https://bakery.test/' }])
 })
 
 test('a bare name whose certificate is broken is read over HTTP, but not when HTTPS was asked for', async () => {
@@ -52,7 +52,7 @@ test('a bare name whose certificate is broken is read over HTTP, but not when HT
   const plain = await startSite(page)
   const testHosts = { http: `http://${plain}`, https: `https://${secure}` }
   const reader = createSiteReader({ allowAddresses: [secure, plain], testHosts })
-  await expect(reader.read('bakery.test', never)).resolves.toMatchObject({ url: 'http://bakery.test/' })
+  await expect(reader.read('bakery.test', never)).resolves.toMatchObject([{ url: 'http://bakery.test/' }])
   await expect(reader.read('https://bakery.test/', never)).rejects.toMatchObject({ code: 'bad_certificate' })
 })
 
@@ -66,7 +66,7 @@ test('a certificate for another name is a broken one', async () => {
 test('a bare name is read over HTTP where nothing speaks TLS', async () => {
   const place = await startSite(page)
   const reader = readerOf(place)
-  await expect(reader.read(place, never)).resolves.toMatchObject({ url: `http://${place}/` })
+  await expect(reader.read(place, never)).resolves.toMatchObject([{ url: `http://${place}/` }])
 })
 
 test('a broken certificate is what is told of a site that HTTP does not answer for', async () => {
@@ -85,7 +85,7 @@ test('redirects are followed to where they end, five at most', async () => {
     else response.writeHead(301, { location: `/${step - 1}` }).end('moved')
   })
   const reader = readerOf(place)
-  await expect(reader.read('http://bakery.test/5', never)).resolves.toMatchObject({ url: 'http://bakery.test/0' })
+  await expect(reader.read('http://bakery.test/5', never)).resolves.toMatchObject([{ url: 'http://bakery.test/0' }])
   requests = 0
   await expect(reader.read('http://bakery.test/1000', never)).rejects.toMatchObject({ code: 'too_many_redirects' })
   expect(requests).toBe(6)
@@ -205,18 +205,129 @@ test('nobody is asked for two pages at a time', async () => {
   })
   const reader = readerOf(place)
   const pages = await Promise.all(['a', 'b', 'c', 'd'].map((path) => reader.read(`http://bakery.test/${path}`, never)))
-  expect(pages.map(({ url }) => url.at(-1))).toEqual(['a', 'b', 'c', 'd'])
+  expect(pages.map(([{ url }]) => url.at(-1))).toEqual(['a', 'b', 'c', 'd'])
   expect(most).toBe(1)
 })
 
-test('every connection is closed once a site is read', async () => {
-  const closed: Promise<unknown>[] = []
+test('a whole site is read over one connection, which is closed in the end', async () => {
+  const asked: string[] = []
+  const closed = new Map<unknown, Promise<unknown>>()
+  const listen: RequestListener = (request, response) => {
+    asked.push(request.url ?? '')
+    if (!closed.has(request.socket)) closed.set(request.socket, once(request.socket, 'close'))
+    if (request.url === '/') response.writeHead(302, { location: '/home' }).end('moved')
+    else page(request, response)
+  }
+  const place = await startSite(listen, (request, response) => {
+    listen(request, response.setHeader('x', 'y'))
+  })
+  const pages = await readerOf(place).read('http://bakery.test/', never, () => [
+    '/contact',
+    'http://www.bakery.test/about',
+  ])
+  expect(pages.map(({ url }) => url)).toEqual([
+    'http://bakery.test/home',
+    'http://bakery.test/contact',
+    'http://www.bakery.test/about',
+  ])
+  expect(asked).toEqual(['/robots.txt', '/', '/home', '/contact', '/robots.txt', '/about'])
+  await Promise.all(closed.values())
+  expect(closed.size).toBe(2) // www is a host of its own
+})
+
+test('three pages of a site are read at most, each once, and only its own', async () => {
   const place = await startSite((request, response) => {
-    closed.push(once(request.socket, 'close'))
-    if (request.url === '/') response.writeHead(302, { location: '/home' }).end()
+    const to = { '/away': 'http://butcher.test/', '/back': '/' }[request.url ?? '']
+    if (to) response.writeHead(302, { location: to }).end()
     else page(request, response)
   })
-  await readerOf(place).read('http://bakery.test/', never)
-  await Promise.all(closed)
-  expect(closed).toHaveLength(2)
+  const read = async (...places: string[]) => {
+    const pages = await readerOf(place).read('http://bakery.test/', never, () => places)
+    return pages.map(({ url }) => new URL(url).pathname)
+  }
+  expect(await read('/a', '/b', '/c')).toEqual(['/', '/a', '/b'])
+  expect(await read('/away', '/a')).toEqual(['/', '/a'])
+  expect(await read('/back', '/a')).toEqual(['/', '/a'])
+  expect(await read('http://name:secret@bakery.test/a', 'ftp://bakery.test/a')).toEqual(['/'])
+})
+
+test('a further page that cannot be read, or not in time, is left out', async () => {
+  const place = await startSite((request, response) => {
+    if (request.url === '/gone') response.writeHead(404).end('gone')
+    else if (request.url !== '/silent') page(request, response)
+  })
+  const reader = readerOf(place, { timeoutMs: 300 })
+  const pages = await reader.read('http://bakery.test/', never, () => ['/gone', '/silent'])
+  expect(pages).toMatchObject([{ url: 'http://bakery.test/' }])
+})
+
+test('an abort while further pages are read rejects as any other', async () => {
+  const reason = new Error('the worker stops')
+  const controller = new AbortController()
+  const place = await startSite((request, response) => {
+    if (request.url === '/about') controller.abort(reason)
+    else page(request, response)
+  })
+  const read = readerOf(place).read('http://bakery.test/', controller.signal, () => ['/about'])
+  await expect(read).rejects.toBe(reason)
+})
+
+test('a connection that its site closes between two pages is opened again', async () => {
+  const place = await startSite((request, response) => {
+    response.on('finish', () => request.socket.destroy())
+    page(request, response)
+  })
+  const pages = await readerOf(place).read('http://bakery.test/', never, () => ['/a', '/b'])
+  expect(pages).toHaveLength(3)
+})
+
+const robots = (text: string): RequestListener => {
+  return (_request, response) => response.setHeader('content-type', 'text/plain').end(text)
+}
+
+test('a site that keeps robots out is not read', async () => {
+  const asked: (string | undefined)[] = []
+  const place = await startSite((request, response) => {
+    asked.push(request.url)
+    page(request, response)
+  }, robots('User-agent: *\nDisallow: /private\n\nUser-agent: throughlinebot\nDisallow: /\nAllow: /$'))
+  const reader = readerOf(place)
+  await expect(reader.read('http://bakery.test/menu', never)).rejects.toMatchObject({ code: 'robots_disallowed' })
+  expect(asked).toEqual([])
+  await expect(reader.read('http://bakery.test/', never, () => ['/about'])).resolves.toHaveLength(1)
+  expect(asked).toEqual(['/'])
+  const other = readerOf(place, { userAgent: 'OtherBot/1' })
+  await expect(other.read('http://bakery.test/menu', never)).resolves.toHaveLength(1)
+})
+
+test('a robots.txt that fails forbids everything, one that is not there nothing', async () => {
+  const failing = await startSite(page, (_request, response) => response.writeHead(503).end())
+  const failure = { code: 'robots_disallowed', detail: '503' }
+  await expect(readerOf(failing).read('http://bakery.test/', never)).rejects.toMatchObject(failure)
+  const forbidden = await startSite(page, (_request, response) => response.writeHead(403).end())
+  await expect(readerOf(forbidden).read('http://bakery.test/', never)).resolves.toHaveLength(1)
+})
+
+test.each<[string, RequestListener]>([
+  ['lies elsewhere', (_request, response) => response.writeHead(301, { location: '/rules.txt' }).end()],
+  [
+    'lies on another host',
+    (_request, response) => response.writeHead(301, { location: 'http://www.bakery.test/rules.txt' }).end(),
+  ],
+])('a robots.txt that %s counts', async (_name, moved) => {
+  const place = await startSite((request, response) => {
+    if (request.url === '/rules.txt') robots('User-agent: *\nDisallow: /')(request, response)
+    else page(request, response)
+  }, moved)
+  await expect(readerOf(place).read('http://bakery.test/', never)).rejects.toMatchObject({ code: 'robots_disallowed' })
+})
+
+test.each<[string, RequestListener]>([
+  ['without end', (_request, response) => response.end('User-agent: *\n'.repeat(100_000))],
+  ['that leads in circles', (_request, response) => response.writeHead(302, { location: '/robots.txt' }).end()],
+  ['that is none', (_request, response) => response.setHeader('content-type', 'text/html').end('<p>Hello</p>')],
+  ['that cannot be unpacked', (_request, response) => response.setHeader('content-encoding', 'gzip').end('hello')],
+])('a robots.txt %s does no harm', async (_name, answer) => {
+  const place = await startSite(page, answer)
+  await expect(readerOf(place).read('http://bakery.test/', never)).resolves.toHaveLength(1)
 })
