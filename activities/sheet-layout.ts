@@ -30,6 +30,9 @@ const columns: Column[] = [
   { title: 'Page title', look: 'text', widthPixels: 220, value: ({ analysis }) => analysis?.title ?? null },
   { title: 'HTTPS', look: 'text', widthPixels: 70, value: ({ analysis }) => yesOrNo(analysis?.https) },
   { title: 'Mobile', look: 'text', widthPixels: 70, value: ({ analysis }) => yesOrNo(analysis?.viewport) },
+  { title: 'CMS', look: 'text', widthPixels: 100, value: ({ analysis }) => analysis?.cms ?? null },
+  { title: 'Booking', look: 'text', widthPixels: 120, value: ({ analysis }) => list(analysis?.booking) },
+  { title: 'Tracking', look: 'text', widthPixels: 120, value: ({ analysis }) => list(analysis?.tracking) },
   { title: 'Found', look: 'number', widthPixels: 60, value: ({ sightings }) => sightings },
   {
     title: 'Not read because',

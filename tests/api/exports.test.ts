@@ -71,7 +71,7 @@ test('the CSV has a header and a line for each prospect', async () => {
   expect(response.headers.get('throughline-campaign-status')).toBe('completed')
   const text = await response.text()
   expect(text.split('\n')[0]).toBe(
-    'name,website,phone,address,emails,phones,title,https,viewport,score,reasons,sightings,failure,failureDetail,prospectId',
+    'name,website,phone,address,emails,phones,title,https,viewport,cms,tracking,booking,socials,language,copyrightYear,score,reasons,sightings,failure,failureDetail,prospectId',
   )
   const [one, two] = await csvOf(id)
   expect(one).toMatchObject({
