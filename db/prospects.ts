@@ -40,7 +40,10 @@ interface ScoreReason {
   points: number
 }
 
-/** In the order of their ids, which nothing that happens meanwhile changes: a reader of all pages misses nobody and sees nobody twice. */
+/**
+ * In the order of their ids, which scoring does not change: a reader of all pages sees nobody twice, and misses nobody once the campaign
+ * has done searching.
+ */
 export function listCampaignProspects(
   tx: Tx,
   campaignId: string,
