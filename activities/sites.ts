@@ -91,13 +91,13 @@ export function createSiteActivities({
         return database.as(organisationId, async (tx) => {
           // Another attempt has taken over what this one held: this one is over, though its process may not know.
           if (outcome && !(await recordVisit(tx, by, outcome, now))) return undefined
-          if (outcome && now.getTime() - reportedAt > reportEveryMs) {
+          const visit = begun < batch.limit ? await claimVisit(tx, by, now) : undefined
+          if (visit) begun += 1
+          // Also when a reader ends: others may still wait long for a slow site.
+          if (outcome && (!visit || now.getTime() - reportedAt > reportEveryMs)) {
             reportedAt = now.getTime()
             await report(tx)
           }
-          if (begun >= batch.limit) return undefined
-          const visit = await claimVisit(tx, by, now)
-          if (visit) begun += 1
           return visit
         })
       }
