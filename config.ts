@@ -160,7 +160,7 @@ export function childEnvironment(changes: Partial<Record<Setting, string>> = {})
 }
 
 interface ProviderRow {
-  provider: string
+  provider: 'serpapi' | 'google' | 'websites'
   mode: 'live' | 'sandbox' | 'off'
   detail: string
 }
@@ -173,6 +173,11 @@ export function providerTable({ serpapi, google, sites }: Config): ProviderRow[]
     sheetRow(google),
     { provider: 'websites', mode: 'live', detail: `any public site${farm}` },
   ]
+}
+
+/** Whether calls to a provider reach the real one, a sandbox, or nobody. */
+export function providerMode(config: Config, provider: ProviderRow['provider']): ProviderRow['mode'] {
+  return providerTable(config).find((row) => row.provider === provider)?.mode ?? 'off'
 }
 
 function searchRow({ baseUrl, apiKey }: Config['serpapi']): ProviderRow {

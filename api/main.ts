@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { loadConfig, providerTable } from '../config.ts'
+import { loadConfig, providerMode } from '../config.ts'
 import { connectDatabase, connectSystem } from '../db/client.ts'
 import { assertSchemaIsCurrent } from '../db/schema.ts'
 import { createLogger } from '../log.ts'
@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   await assertSchemaIsCurrent(system)
   const database = connectDatabase(config.database.appUrl, { name: 'api' })
   const client = connectTemporal(config.temporal)
-  const canSearch = providerTable(config).every(({ provider, mode }) => provider !== 'serpapi' || mode !== 'off')
+  const canSearch = providerMode(config, 'serpapi') !== 'off'
   const { app, drain } = createApi(
     { database, system, stories: createStories(client), clock: () => new Date(), log },
     {

@@ -10,8 +10,8 @@ export interface SheetWish {
 
 export async function sheetWish(tx: Tx, campaignId: string): Promise<SheetWish | null> {
   const [row] = await tx<SheetWish[]>`
-    select name as title, coalesce((definition #>> '{export,minScore}')::int, 0) as min_score,
-      coalesce(definition #> '{export,sheet,people}', '[]') as people
+    select name as title, coalesce((export ->> 'minScore')::int, 0) as min_score,
+      coalesce(export #> '{sheet,people}', '[]') as people
     from campaigns where id = ${campaignId}`
   return row ?? null
 }

@@ -1,4 +1,4 @@
-import { type Config, childEnvironment, type Environment, providerTable, type Setting } from '../config.ts'
+import { type Config, childEnvironment, type Environment, providerMode, type Setting } from '../config.ts'
 import type { Logins } from '../db/migrate.ts'
 import { sandboxCredentialsFile } from '../providers/google/sandbox-token.ts'
 
@@ -24,7 +24,6 @@ export function childEnvironments(
 /** Providers without a key are played by the sandbox, and so are the sites under .test. */
 function standIns(config: Config): Partial<Record<Setting, string>> {
   const { sandbox, sites } = config
-  const off = new Set(providerTable(config).flatMap(({ provider, mode }) => (mode === 'off' ? [provider] : [])))
   const providers = `http://127.0.0.1:${sandbox.providersPort}`
   return {
     SITES_BASE_URL: sites.baseUrl ?? `http://127.0.0.1:${sandbox.sitesPort}`,
@@ -34,8 +33,8 @@ function standIns(config: Config): Partial<Record<Setting, string>> {
       `127.0.0.1:${sandbox.sitesPort}`,
       `127.0.0.1:${sandbox.sitesTlsPort}`,
     ].join(','),
-    ...(off.has('serpapi') && { SERPAPI_BASE_URL: `${providers}/serpapi` }),
-    ...(off.has('google') && {
+    ...(providerMode(config, 'serpapi') === 'off' && { SERPAPI_BASE_URL: `${providers}/serpapi` }),
+    ...(providerMode(config, 'google') === 'off' && {
       GOOGLE_BASE_URL: `${providers}/google`,
       GOOGLE_SHEETS_CREDENTIALS_FILE: sandboxCredentialsFile,
     }),

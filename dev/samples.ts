@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { providerTable } from '../config.ts'
+import { providerMode } from '../config.ts'
 import { serveFolder } from '../providers/websites/sandbox.ts'
 import { connectTemporal } from '../temporal-config/connection.ts'
 import { type ApiClient, createApiClient } from './api-client.ts'
@@ -39,7 +39,7 @@ export async function runSamples(context: SampleContext): Promise<Story[]> {
     const websites = [...(await serveFolder(context.sitesDir)).keys()].map((host) => `http://${host}/`)
     return [await follow(context, api, { name: 'Sites of a folder', websites }, crypto.randomUUID())]
   }
-  if (providerTable(config).some(({ provider, mode }) => provider === 'serpapi' && mode === 'live')) {
+  if (providerMode(config, 'serpapi') === 'live') {
     say('SERPAPI_API_KEY is set, so the sample leaves its searches out: it does not spend your money.')
     const { searches: _, export: __, ...ownList } = sampleCampaign
     return [await follow(context, api, ownList, 'sample/prospect-campaign/own-list')]

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 import express from 'express'
 import { expect, test } from 'vitest'
-import { ConfigError, loadConfig, providerTable, settings } from '../config.ts'
+import { ConfigError, loadConfig, providerMode, settings } from '../config.ts'
 
 const databaseUrls = {
   DATABASE_URL: 'postgres://app:app-password@db/throughline',
@@ -104,7 +104,7 @@ test.each([
   [{ SERPAPI_API_KEY: 'serp-key' }, 'live'],
   [{ SERPAPI_API_KEY: 'serp-key', SERPAPI_BASE_URL: 'https://serpapi.com/' }, 'live'],
 ])('with %o searches are %s', (env, mode) => {
-  expect(providerTable(loadConfig(env)).find(({ provider }) => provider === 'serpapi')?.mode).toBe(mode)
+  expect(providerMode(loadConfig(env), 'serpapi')).toBe(mode)
 })
 
 const keyFile = fileURLToPath(new URL('../providers/google/sandbox-credentials.json', import.meta.url))
@@ -139,7 +139,7 @@ test.each([
   [{ GOOGLE_BASE_URL: 'http://127.0.0.1:3002/google', GOOGLE_SHEETS_CREDENTIALS_FILE: keyFile }, 'sandbox'],
   [{ GOOGLE_SHEETS_CREDENTIALS_FILE: keyFile }, 'live'],
 ])('with %o spreadsheets are %s', (env, mode) => {
-  expect(providerTable(loadConfig(env)).find(({ provider }) => provider === 'google')?.mode).toBe(mode)
+  expect(providerMode(loadConfig(env), 'google')).toBe(mode)
 })
 
 test("a profile of Temporal's file counts only when it is asked for", () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { type BusinessSearch, ProviderError, type SheetExport } from '../activities/ports.ts'
-import { type Config, loadConfig, providerTable } from '../config.ts'
+import { type Config, loadConfig, providerMode } from '../config.ts'
 import { connectDatabase, connectSystem } from '../db/client.ts'
 import { assertSchemaIsCurrent } from '../db/schema.ts'
 import { createLogger, type Logger } from '../log.ts'
@@ -91,10 +91,7 @@ function installRuntime({ worker }: Config, log: Logger): void {
 /** Without a key a search is refused, and its campaign waits until there is one. */
 function businessSearch(config: Config): BusinessSearch {
   const { apiKey, baseUrl } = config.serpapi
-  const [mode] = providerTable(config)
-    .filter(({ provider }) => provider === 'serpapi')
-    .map((row) => row.mode)
-  if (mode !== 'off') return createSerpapi({ apiKey: apiKey ?? 'sandbox', baseUrl })
+  if (providerMode(config, 'serpapi') !== 'off') return createSerpapi({ apiKey: apiKey ?? 'sandbox', baseUrl })
   return {
     searchPage: () => Promise.reject(new ProviderError('serpapi', 'rejected', 'no_key')),
   }

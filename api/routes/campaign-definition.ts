@@ -1,21 +1,20 @@
 import { isSupportedCountry } from 'libphonenumber-js'
-import type {
-  CampaignDefinition,
-  ListedWebsite,
-  NewCampaign,
+import {
+  type CampaignDefinition,
+  type ListedWebsite,
+  maxWebsites,
+  type NewCampaign,
 } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import { parseWebsite } from '../../workflows/rules/websites.ts'
 import { type InputError, invalidInput } from '../problem.ts'
 import { readWebsitesCsv } from './websites-csv.ts'
 
-const mostWebsites = 10_000
-
 /** Reads what a user asks for; throws naming everything that is wrong with it. */
 export function defineCampaign(asked: NewCampaign): Omit<CampaignDefinition, 'country'> {
   const errors: InputError[] = []
   const csv = asked.websitesCsv === undefined ? [] : readWebsitesCsv(asked.websitesCsv)
-  if (asked.websites.length + csv.length > mostWebsites) {
-    throw invalidInput([{ pointer: '/websitesCsv', detail: `Give at most ${mostWebsites} websites in all.` }])
+  if (asked.websites.length + csv.length > maxWebsites) {
+    throw invalidInput([{ pointer: '/websitesCsv', detail: `Give at most ${maxWebsites} websites in all.` }])
   }
   const websites = [
     ...asked.websites.map((entry, index) => {

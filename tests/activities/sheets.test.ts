@@ -32,7 +32,7 @@ async function campaignOf(prospects: number, people: People = []): Promise<strin
   const campaignId = await campaignRow(database, organisationId, { status: 'running' })
   await as(async (tx) => {
     await tx`
-      update campaigns set definition = jsonb_set(definition, '{export,sheet}', ${tx.json({ people })})
+      update campaigns set export = jsonb_set(export, '{sheet}', ${tx.json({ people })})
       where id = ${campaignId}`
     await tx`
       with made as (
@@ -129,7 +129,7 @@ test('prospects below the wanted score are left out', async () => {
   const campaignId = await campaignOf(100)
   await as(
     (tx) => tx`
-    update campaigns set definition = jsonb_set(definition, '{export,minScore}', '60') where id = ${campaignId}`,
+    update campaigns set export = jsonb_set(export, '{minScore}', '60') where id = ${campaignId}`,
   )
   await exported(campaignId)
   const rows = await valuesOf(sandbox, await sheetOf(campaignId), 'B2:B')
@@ -309,7 +309,7 @@ test('people are let in once, when all rows are there, and a bad address keeps n
 
   await as(
     (tx) => tx`
-    update campaigns set definition = jsonb_set(definition, '{export,sheet,people}', ${tx.json(people.slice(1))})
+    update campaigns set export = jsonb_set(export, '{sheet,people}', ${tx.json(people.slice(1))})
     where id = ${campaignId}`,
   )
   expect(await attempt(campaignId)).toMatchObject({ finished: true })

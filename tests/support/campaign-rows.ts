@@ -3,7 +3,8 @@ import type { Database } from '../../db/client.ts'
 import type { CampaignDefinition } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import type { CampaignState } from '../../workflows/contracts/prospect-campaign.ts'
 
-const definition: CampaignDefinition = {
+/** What a campaign asks for that asks for nothing. */
+export const emptyDefinition: CampaignDefinition = {
   country: 'US',
   searches: [],
   websites: [],
@@ -30,7 +31,7 @@ export async function campaignRow(
   return database.as(organisationId, async (tx) => {
     const id = await insertCampaign(tx, {
       name: 'Test',
-      definition: { ...definition, ...changes },
+      definition: { ...emptyDefinition, ...changes },
       actor: 'system',
       now,
     })

@@ -16,6 +16,7 @@ import { createStories, type Stories } from '../../temporal-config/stories.ts'
 import { createWorkers, type World } from '../../workers/workers.ts'
 import type { CampaignDefinition } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import { campaignId as workflowIdOf } from '../../workflows/contracts/prospect-campaign.ts'
+import { emptyDefinition } from './campaign-rows.ts'
 import { googleSheets } from './google.ts'
 import type { TestOrganisation } from './organisation.ts'
 import type { TestSandbox } from './sandbox.ts'
@@ -111,14 +112,7 @@ export function campaignWorld(
   function enqueue(definition: Partial<CampaignDefinition>): Promise<string> {
     const now = clock()
     return database.as(organisationId, async (tx) => {
-      const complete: CampaignDefinition = {
-        country: 'US',
-        searches: [],
-        websites: [],
-        exclusions: [],
-        export: { formats: ['csv', 'json'], minScore: 0 },
-        ...definition,
-      }
+      const complete: CampaignDefinition = { ...emptyDefinition, ...definition }
       const campaignId = await insertCampaign(tx, { name: 'Test', definition: complete, actor: 'system', now })
       const start = {
         workflowId: workflowIdOf(campaignId),

@@ -2,7 +2,8 @@ import { z } from 'zod'
 
 /** The most results one search may bring: ten organic pages. */
 const maxResultsPerSearch = 100
-const maxWebsites = 10_000
+/** Of a campaign's own list, however it is given. */
+export const maxWebsites = 10_000
 
 const Search = z
   .strictObject({
