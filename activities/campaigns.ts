@@ -1,7 +1,15 @@
-import { campaignCounts, campaignDefinition, recordCampaignState } from '../db/campaigns.ts'
+import { campaignFailures, campaignSeconds } from '../db/campaign-reports.ts'
+import { campaignCounts, findCampaign, recordCampaignState, searchCount } from '../db/campaigns.ts'
 import type { Database } from '../db/client.ts'
+import { spendCeiling } from '../db/spend.ts'
 import { appendStoryEvents } from '../db/story-events.ts'
-import type { CampaignCounts, CampaignEvent, CampaignState } from '../workflows/contracts/prospect-campaign.ts'
+import type {
+  CampaignCounts,
+  CampaignEvent,
+  CampaignReport,
+  CampaignState,
+  SpendCeiling,
+} from '../workflows/contracts/prospect-campaign.ts'
 import { type Clock, decisionTime } from './clock.ts'
 import { notFound } from './failures.ts'
 
@@ -13,6 +21,7 @@ export interface CampaignRef {
 export interface CampaignPlan {
   searches: number
   wantsSheet: boolean
+  wantsApproval: boolean
   counts: CampaignCounts
 }
 
@@ -25,7 +34,7 @@ export interface CampaignChange {
 
 export interface RecordedChange {
   revision: number
-  counts: CampaignCounts
+  report: CampaignReport
 }
 
 export type CampaignActivities = ReturnType<typeof createCampaignActivities>
@@ -35,10 +44,14 @@ export function createCampaignActivities({ database, clock }: { database: Databa
     /** How much there is to do, and how far it is. */
     async openCampaign({ organisationId, campaignId }: CampaignRef): Promise<CampaignPlan> {
       return database.as(organisationId, async (tx) => {
-        const definition = await campaignDefinition(tx, campaignId)
-        if (!definition) throw notFound('campaign')
-        const counts = await campaignCounts(tx, campaignId)
-        return { searches: definition.searches.length, wantsSheet: definition.export.sheet !== undefined, counts }
+        const campaign = await findCampaign(tx, campaignId)
+        if (!campaign) throw notFound('campaign')
+        return {
+          searches: await searchCount(tx, campaignId),
+          wantsSheet: campaign.export.sheet !== undefined,
+          wantsApproval: campaign.approval === 'sample',
+          counts: await campaignCounts(tx, campaignId),
+        }
       })
     },
 
@@ -58,12 +71,22 @@ export function createCampaignActivities({ database, clock }: { database: Databa
             { type: event, data: { status, stage, waitingFor, problem, actor, counts: { ...counts } }, at: now },
           ])
         }
-        return { revision, counts }
+        const failures = await campaignFailures(tx, campaignId)
+        return { revision, report: { counts, failures, seconds: await campaignSeconds(tx, campaignId, now) } }
       })
     },
 
     async countCampaign({ organisationId, campaignId }: CampaignRef): Promise<CampaignCounts> {
       return database.as(organisationId, (tx) => campaignCounts(tx, campaignId))
+    },
+
+    /** What keeps the campaign from paying for one more search; null when nothing does any more. */
+    async findSpendCeiling({
+      organisationId,
+      campaignId,
+      now,
+    }: CampaignRef & { now: number }): Promise<SpendCeiling | null> {
+      return database.as(organisationId, (tx) => spendCeiling(tx, campaignId, decisionTime(clock, now)))
     },
   }
 }

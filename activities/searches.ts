@@ -9,8 +9,9 @@ import {
   recordSearchPage,
   type SearchPageIdentity,
 } from '../db/searches.ts'
+import { CeilingReached } from '../db/spend.ts'
 import type { CampaignDefinition } from '../workflows/contracts/prospect-campaign.schema.ts'
-import type { CampaignCounts } from '../workflows/contracts/prospect-campaign.ts'
+import type { CampaignCounts, SpendCeiling } from '../workflows/contracts/prospect-campaign.ts'
 import { type ShownBusiness, sift } from '../workflows/rules/sifting.ts'
 import { exclusionOf, homePageOf } from '../workflows/rules/websites.ts'
 import { asE164 } from './analysis/phones.ts'
@@ -22,10 +23,11 @@ import { type BusinessSearch, type FoundBusiness, ProviderError } from './ports.
 import { reportProgress } from './progress.ts'
 import { storable } from './storable.ts'
 
-/** `finished` is false when the campaign was paused or ended in between: there is more to do once it goes on. */
+/** `finished` is false when there is more to do once the campaign goes on: it was paused or ended in between, or may not pay for more. */
 export interface BatchResult {
   finished: boolean
   counts: CampaignCounts
+  ceiling?: SpendCeiling
 }
 
 export type SearchActivities = ReturnType<typeof createSearchActivities>
@@ -85,8 +87,11 @@ export function createSearchActivities({
           for (let taken = 0; ; page += 1) {
             const identity = { campaignId: batch.campaignId, engine: wanted.engine, fingerprint, page }
             const claimedAt = decisionTime(clock, batch.now)
-            const claim = await database.as(batch.organisationId, (tx) => claimWhileRunning(tx, identity, claimedAt))
+            const claim = await database
+              .as(batch.organisationId, (tx) => claimWhileRunning(tx, identity, claimedAt))
+              .catch(ceilingOf)
             if (claim === null) return result(batch, false)
+            if ('ceiling' in claim) return { ...(await result(batch, false)), ceiling: claim.ceiling }
             if (claim.action === 'failed') return result(batch, true)
             if (claim.action === 'done') {
               taken += claim.results
@@ -158,6 +163,11 @@ function shown(business: FoundBusiness, country: string): ShownBusiness {
     website: website === null ? null : homePageOf(website),
     phone: phone === null ? null : asE164(phone, country),
   })
+}
+
+function ceilingOf(error: unknown): { ceiling: SpendCeiling } {
+  if (error instanceof CeilingReached) return { ceiling: error.ceiling }
+  throw error
 }
 
 /** The provider surely took nothing: what was booked pays for the next call of this page. */

@@ -18,8 +18,11 @@ import { createRequestLog } from './requests.ts'
 import { campaignControlRoutes } from './routes/campaign-controls.ts'
 import { campaignEventRoutes } from './routes/campaign-events.ts'
 import { campaignExportRoutes } from './routes/campaign-exports.ts'
+import { campaignReportRoutes } from './routes/campaign-reports.ts'
+import { campaignSharingRoutes } from './routes/campaign-sharing.ts'
 import { campaignRoutes } from './routes/campaigns.ts'
 import { prospectRoutes } from './routes/prospects.ts'
+import { usageRoutes } from './routes/usage.ts'
 
 export interface ApiWorld {
   database: Database
@@ -54,9 +57,12 @@ export function createApi({ database, system, stories, clock, log }: ApiWorld, s
   const endpoints = [
     ...campaignRoutes({ handover, missingForSearch: settings.missingForSearch }),
     ...campaignControlRoutes({ stories, handover }),
+    ...campaignSharingRoutes(),
+    ...campaignReportRoutes(),
     ...campaignEventRoutes({ streams }),
     ...prospectRoutes(),
     ...campaignExportRoutes(),
+    ...usageRoutes(),
   ]
   let stopping = false
 

@@ -2,25 +2,36 @@ import type { CampaignDefinition } from '../workflows/contracts/prospect-campaig
 import { type CampaignCounts, type CampaignState, isFinished } from '../workflows/contracts/prospect-campaign.ts'
 import type { Tx } from './client.ts'
 
-export interface Campaign extends Omit<CampaignState, 'revision'> {
+export interface Campaign extends Pick<CampaignState, 'status' | 'stage' | 'waitingFor' | 'problem'> {
   id: string
   name: string
   export: CampaignDefinition['export']
+  /** The searches it may pay for in all; null: only the organisation's allowance bounds it. */
+  budgetSearches: number | null
+  /** What it waits to be approved of before it exports. */
+  approval: 'sample' | null
   actor: string
   createdAt: Date
   startedAt: Date | null
   finishedAt: Date | null
 }
 
+export interface CampaignToInsert {
+  name: string
+  definition: CampaignDefinition
+  budgetSearches?: number | null
+  approval?: 'sample' | null
+  actor: string
+  now: Date
+}
+
 /** Stores a campaign as `queued` and returns its id. */
-export async function insertCampaign(
-  tx: Tx,
-  campaign: { name: string; definition: CampaignDefinition; actor: string; now: Date },
-): Promise<string> {
+export async function insertCampaign(tx: Tx, campaign: CampaignToInsert): Promise<string> {
+  const { export: wanted, ...definition } = campaign.definition
   const [row] = await tx<{ id: string }[]>`
-    insert into campaigns (name, definition, country, export, actor, created_at)
-    values (${campaign.name}, ${tx.json({ ...campaign.definition })}, ${campaign.definition.country},
-      ${tx.json({ ...campaign.definition.export })}, ${campaign.actor}, ${campaign.now})
+    insert into campaigns (name, definition, country, export, budget_searches, approval, actor, created_at)
+    values (${campaign.name}, ${tx.json(definition)}, ${definition.country}, ${tx.json({ ...wanted })},
+      ${campaign.budgetSearches ?? null}, ${campaign.approval ?? null}, ${campaign.actor}, ${campaign.now})
     returning id`
   if (!row) throw new Error('insert returned no row')
   return row.id
@@ -40,8 +51,16 @@ export function listCampaigns(tx: Tx, page: { limit: number; before: string | nu
 }
 
 export async function campaignDefinition(tx: Tx, id: string): Promise<CampaignDefinition | null> {
-  const [row] = await tx<{ definition: CampaignDefinition }[]>`select definition from campaigns where id = ${id}`
+  const [row] = await tx<{ definition: CampaignDefinition }[]>`
+    select definition || jsonb_build_object('export', export) as definition from campaigns where id = ${id}`
   return row?.definition ?? null
+}
+
+/** How many searches the campaign asks for. */
+export async function searchCount(tx: Tx, id: string): Promise<number> {
+  const [row] = await tx<{ searches: number }[]>`
+    select jsonb_array_length(definition -> 'searches') as searches from campaigns where id = ${id}`
+  return row?.searches ?? 0
 }
 
 /** Where the campaign looks for businesses, ISO 3166-1 alpha-2; null when there is no such campaign. */
@@ -65,7 +84,7 @@ export async function recordCampaignState(
 ): Promise<{ recorded: boolean; revision: number }> {
   const [row] = await tx`
     update campaigns set status = ${state.status}, stage = ${state.stage}, waiting_for = ${state.waitingFor},
-      problem = ${state.problem}, revision = ${state.revision},
+      problem = ${state.problem}, budget_searches = coalesce(${state.budget}, budget_searches), revision = ${state.revision},
       started_at = coalesce(started_at, ${now}), finished_at = ${isFinished(state) ? now : null}
     where id = ${id} and revision < ${state.revision}
     returning revision`
@@ -73,6 +92,16 @@ export async function recordCampaignState(
   const [there] = await tx<{ revision: number }[]>`select revision from campaigns where id = ${id}`
   return { recorded: false, revision: there?.revision ?? state.revision }
 }
+
+/** Replaces the people whom the campaign's spreadsheet is shared with; false when it has no spreadsheet, or is over. */
+export async function replaceSheetPeople(tx: Tx, id: string, people: SheetPeople): Promise<boolean> {
+  const [row] = await tx`
+    update campaigns set export = jsonb_set(export, '{sheet,people}', ${tx.json([...people])})
+    where id = ${id} and export ? 'sheet' and status in ('queued', 'running', 'paused', 'waiting') returning 1`
+  return row !== undefined
+}
+
+type SheetPeople = NonNullable<CampaignDefinition['export']['sheet']>['people']
 
 /** Closes a campaign whose workflow is no more, so that nobody waits for it. False when the row has ended by itself. */
 export async function recordLostCampaign(tx: Tx, id: string, now: Date): Promise<boolean> {
@@ -107,4 +136,4 @@ export async function campaignCounts(tx: Tx, id: string): Promise<CampaignCounts
 }
 
 const columns = (tx: Tx) => tx`
-  id, name, export, status, stage, waiting_for, problem, actor, created_at, started_at, finished_at`
+  id, name, export, budget_searches, approval, status, stage, waiting_for, problem, actor, created_at, started_at, finished_at`

@@ -5,19 +5,30 @@ export interface Organisation {
   name: string
   /** ISO 3166-1 alpha-2. */
   country: string
+  /** How many searches it may pay for in a month (UTC); null: as many as the provider gives. */
+  monthlySearches: number | null
 }
 
 /** As the system login: an organisation belongs to no request before it exists. Throws when the country is no ISO code. */
 export async function createOrganisation(system: Sql, name: string, country: string): Promise<Organisation> {
   const [row] = await system<Organisation[]>`
-    insert into organisations (name, country) values (${name}, ${country}) returning id, name, country`
+    insert into organisations (name, country) values (${name}, ${country})
+    returning id, name, country, monthly_searches`
   if (!row) throw new Error('insert returned no row')
   return row
 }
 
 /** The organisation of this transaction. */
 export async function currentOrganisation(tx: Sql): Promise<Organisation> {
-  const [row] = await tx<Organisation[]>`select id, name, country from organisations where id = current_organisation()`
+  const [row] = await tx<Organisation[]>`
+    select id, name, country, monthly_searches from organisations where id = current_organisation()`
   if (!row) throw new Error('the transaction has no organisation')
   return row
+}
+
+/** Sets how many searches an organisation may pay for in a month; false when there is no such organisation. */
+export async function allowSearches(system: Sql, organisationId: string, monthly: number | null): Promise<boolean> {
+  const [row] = await system`
+    update organisations set monthly_searches = ${monthly} where id = ${organisationId} returning 1`
+  return row !== undefined
 }

@@ -50,16 +50,28 @@ export function listCampaignProspects(
   page: { after: string | null; limit: number; minScore?: number },
 ): Promise<CampaignProspect[]> {
   return tx<CampaignProspect[]>`
-    select prospect.id, prospect.name, coalesce(visit.url, prospect.website) as website, prospect.phone, prospect.address,
-      (select count(*)::int from sightings
-       where sightings.prospect_id = prospect.id and sightings.campaign_id = ${campaignId}) as sightings,
-      visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons
+    select ${prospectColumns(tx, campaignId)}
     from site_visits as visit join prospects as prospect on prospect.id = visit.prospect_id
     where visit.campaign_id = ${campaignId}
       and ${page.after === null ? tx`true` : tx`visit.prospect_id > ${page.after}`}
       and coalesce(visit.score, 0) >= ${page.minScore ?? 0}
     order by visit.prospect_id limit ${page.limit}`
 }
+
+/** The campaign's prospects with the highest scores, the best first. */
+export function bestProspects(tx: Tx, campaignId: string, limit: number): Promise<CampaignProspect[]> {
+  return tx<CampaignProspect[]>`
+    select ${prospectColumns(tx, campaignId)}
+    from site_visits as visit join prospects as prospect on prospect.id = visit.prospect_id
+    where visit.campaign_id = ${campaignId} and visit.score is not null
+    order by visit.score desc, visit.prospect_id limit ${limit}`
+}
+
+const prospectColumns = (tx: Tx, campaignId: string) => tx`
+  prospect.id, prospect.name, coalesce(visit.url, prospect.website) as website, prospect.phone, prospect.address,
+  (select count(*)::int from sightings
+   where sightings.prospect_id = prospect.id and sightings.campaign_id = ${campaignId}) as sightings,
+  visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons`
 
 export interface Prospect {
   id: string

@@ -1,4 +1,5 @@
 import type { Tx } from './client.ts'
+import { bookSearch } from './spend.ts'
 
 export interface SearchPageIdentity {
   campaignId: string
@@ -23,6 +24,7 @@ const cacheMs = 3_600_000
 /**
  * Claims a page before the provider is called, booking one paid search under a key of its own. Found claimed but unanswered (someone was
  * killed in between), the page is asked again: within the hour that is free; later it is booked and paid once more, and not a third time.
+ * Throws CeilingReached when the page may not be paid for: then nothing of the transaction may stay.
  */
 export async function claimSearchPage(tx: Tx, page: SearchPageIdentity, now: Date): Promise<PageClaim> {
   const { campaignId, engine, fingerprint } = page
@@ -56,12 +58,8 @@ interface SearchRow {
 }
 
 /** Books the n-th payment of a page; false when it was booked before. */
-async function book(tx: Tx, campaignId: string, searchId: string, payment: 1 | 2, now: Date): Promise<boolean> {
-  const [row] = await tx`
-    insert into spend (source_key, campaign_id, provider, units, at)
-    values (${`search/${searchId}/${payment}`}, ${campaignId}, 'serpapi', 1, ${now})
-    on conflict (organisation_id, source_key) do nothing returning 1`
-  return row !== undefined
+function book(tx: Tx, campaignId: string, searchId: string, payment: 1 | 2, now: Date): Promise<boolean> {
+  return bookSearch(tx, { sourceKey: `search/${searchId}/${payment}`, campaignId }, now)
 }
 
 /**

@@ -3,42 +3,55 @@ import { ConfigError, loadConfig } from '../config.ts'
 import { createSiteReader } from '../providers/websites/client.ts'
 import { siteSettings } from '../workers/site-settings.ts'
 import { parseWebsite } from '../workflows/rules/websites.ts'
-import { createOrganisationWithKey } from './organisations.ts'
+import { createOrganisationWithKey, setMonthlySearches } from './organisations.ts'
 import { planPostgres } from './postgres.ts'
 import { runningRecord } from './run-records.ts'
 import { reportOnSite } from './site-report.ts'
 
 const usage = `Usage: npm run admin -- create-organisation NAME [--country US]
+       npm run admin -- allow-searches ORGANISATION_ID NUMBER|unlimited
        npm run admin -- analyse URL [--country US]
 
 create-organisation makes an organisation and prints its id and its first API key. The key is shown this once.
+allow-searches sets how many searches an organisation may pay for in a calendar month (1000 unless set). Campaigns that wait for
+more look again every few hours; a resume has them look at once.
 analyse reads one website as a campaign would and prints what it shows as JSON, also when it cannot be read.
 --country is an ISO 3166-1 code: campaigns that name no country look there; telephone numbers are read as written there.`
 
 /** Anything that the person at the terminal can put right. */
 class WrongUse extends Error {}
 
-const commands = new Map([
-  ['create-organisation', createOrganisation],
-  ['analyse', analyse],
+interface Command {
+  /** How many words it takes beside its name. */
+  takes: number
+  run(words: readonly string[], country: string | undefined): Promise<void>
+}
+
+const commands = new Map<string, Command>([
+  ['create-organisation', { takes: 1, run: createOrganisation }],
+  ['allow-searches', { takes: 2, run: setAllowance }],
+  ['analyse', { takes: 1, run: analyse }],
 ])
 
 async function main(args: string[]): Promise<void> {
   const { values, positionals } = parse(args)
-  const [name, argument = '', ...rest] = positionals
+  const [name, ...words] = positionals
   if (name === undefined || values.help) throw new WrongUse(usage)
   const command = commands.get(name)
   if (!command) throw new WrongUse(`There is no command "${name}".\n\n${usage}`)
-  if (rest.length > 0) {
-    throw new WrongUse(`Put a name of several words in quotation marks: "${[argument, ...rest].join(' ')}".`)
+  if (words.length > command.takes) {
+    throw new WrongUse(`Put a name of several words in quotation marks: "${words.join(' ')}".`)
   }
   if (values.country !== undefined && !/^[A-Z]{2}$/.test(values.country)) {
     throw new WrongUse(`--country takes a code of two capitals such as US, not "${values.country}".`)
   }
-  await command(argument.trim(), values.country)
+  await command.run(
+    words.map((word) => word.trim()),
+    values.country,
+  )
 }
 
-async function createOrganisation(name: string, country = 'US'): Promise<void> {
+async function createOrganisation([name = '']: readonly string[], country = 'US'): Promise<void> {
   if (name === '' || name.length > 200) {
     throw new WrongUse(`Give the organisation a name of 1 to 200 characters.\n\n${usage}`)
   }
@@ -48,7 +61,20 @@ async function createOrganisation(name: string, country = 'US'): Promise<void> {
   )
 }
 
-async function analyse(website: string, country?: string): Promise<void> {
+async function setAllowance([organisationId = '', searches = '']: readonly string[]): Promise<void> {
+  if (!/^\d{1,7}$|^unlimited$/.test(searches))
+    throw new WrongUse(`Give a number of searches, or unlimited.\n\n${usage}`)
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(organisationId)) {
+    throw new WrongUse(`"${organisationId}" is no organisation's id.\n\n${usage}`)
+  }
+  const monthly = searches === 'unlimited' ? null : Number(searches)
+  if (!(await setMonthlySearches(await systemUrl(), organisationId, monthly))) {
+    throw new WrongUse(`There is no organisation ${organisationId}.`)
+  }
+  console.log(`Organisation ${organisationId} may now pay for ${monthly ?? 'any number of'} searches a month.`)
+}
+
+async function analyse([website = '']: readonly string[], country: string | undefined): Promise<void> {
   const parsed = parseWebsite(website)
   if ('problem' in parsed) throw new WrongUse(`${parsed.problem}\n\n${usage}`)
   const sites = createSiteReader(siteSettings(loadConfig()))

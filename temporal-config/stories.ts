@@ -20,10 +20,10 @@ export interface Stories extends Delivery {
    * Asks a running story for a change and returns its answer. The same `updateId` asked again gets the first answer. Throws
    * StoryRefused, StoryNotRunning or StoryUnreachable.
    */
-  update<Result>(
+  update<Result, Args extends [unknown, ...unknown[]]>(
     workflowId: string,
-    update: UpdateDefinition<Result, [actor: string | undefined]>,
-    asked: { updateId: string; actor: string },
+    update: UpdateDefinition<Result, Args>,
+    asked: { updateId: string; args: Args },
   ): Promise<Result>
   /** Throws when Temporal does not answer. */
   ping(): Promise<void>
@@ -76,15 +76,15 @@ export function createStories(client: Client): Stories {
     }
   }
 
-  async function update<Result>(
+  async function update<Result, Args extends [unknown, ...unknown[]]>(
     workflowId: string,
-    definition: UpdateDefinition<Result, [actor: string | undefined]>,
-    { updateId, actor }: { updateId: string; actor: string },
+    definition: UpdateDefinition<Result, Args>,
+    { updateId, args }: { updateId: string; args: Args },
   ): Promise<Result> {
     const handle = client.workflow.getHandle(workflowId)
     try {
       return await client.withDeadline(Date.now() + updateTimeoutMs, () =>
-        handle.executeUpdate(definition, { updateId, args: [actor] }),
+        handle.executeUpdate<Result, Args>(definition, { updateId, args }),
       )
     } catch (error) {
       if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {

@@ -19,7 +19,6 @@ import {
 } from './contracts/prospect-campaign.ts'
 import { databaseStep, outsideBatch } from './parts/activity-options.ts'
 import { steer } from './parts/campaign-steering.ts'
-import { showCounts } from './parts/campaign-view.ts'
 import { inLanes } from './parts/lanes.ts'
 import { problemCode } from './parts/problems.ts'
 
@@ -36,17 +35,18 @@ const sitesPerBatch = 50
 /** Finds businesses by searches and by the user's own list, reads their websites, scores them, and writes the list to a spreadsheet. */
 export async function prospectCampaign(input: ProspectCampaignInput): Promise<CampaignResult> {
   const campaign = { organisationId: input.organisationId, campaignId: input.campaignId }
-  const { state, during, untilFinished, mayGoOn, change, cancel } = steer(
+  const { state, during, untilFinished, untilApproved, mayGoOn, change, cancel, showCounts } = steer(
     campaign,
     input.carried ?? { ...queuedCampaign },
   )
 
   try {
-    const { searches, wantsSheet, counts } = await openCampaign(campaign)
-    showCounts(state, counts)
+    const { searches, wantsApproval, wantsSheet, counts } = await openCampaign(campaign)
+    showCounts(counts)
     if (state.status === 'queued') await change('campaign.started', { status: 'running' })
     await during('search', () => findBusinesses(searches))
     await during('analyse', readAllSites)
+    if (wantsApproval) await untilApproved()
     if (wantsSheet) await during('export', () => untilFinished(() => exportToSheet({ ...campaign, now: Date.now() })))
     if (await mayGoOn()) await change('campaign.completed', { status: 'completed' })
   } catch (error) {

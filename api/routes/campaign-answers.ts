@@ -1,8 +1,12 @@
 import { z } from 'zod'
 import type { Campaign as CampaignRow } from '../../db/campaigns.ts'
 import type { SheetExportRow } from '../../db/sheet-exports.ts'
-import { CampaignExport } from '../../workflows/contracts/prospect-campaign.schema.ts'
-import { type CampaignCounts, campaignId, campaignStages } from '../../workflows/contracts/prospect-campaign.ts'
+import { CampaignBudget, CampaignExport, SheetPeople } from '../../workflows/contracts/prospect-campaign.schema.ts'
+import {
+  type CampaignCounts as Counts,
+  campaignId,
+  campaignStages,
+} from '../../workflows/contracts/prospect-campaign.ts'
 
 export const CampaignParams = z.strictObject({ id: z.uuid().toLowerCase() })
 
@@ -13,10 +17,14 @@ const Status = z
 const state = {
   status: Status,
   stage: z.enum(campaignStages).nullable(),
-  waitingFor: z.enum(['repair']).nullable().meta({
-    description: 'What a `waiting` campaign waits for. `repair`: mend what `problem` names, then resume.',
+  waitingFor: z.enum(['budget', 'approval', 'repair']).nullable().meta({
+    description:
+      'What a `waiting` campaign waits for. `budget`: more searches, by its own budget or the monthly allowance, as `problem` says. `approval`: approve of the best prospects in its report. `repair`: mend what `problem` names, then resume.',
   }),
-  problem: z.string().nullable().meta({ description: 'The code of what went wrong, such as serpapi:no_key' }),
+  problem: z.string().nullable().meta({
+    description:
+      'The code of what went wrong, such as serpapi:no_key, or of the ceiling: campaign_budget, monthly_allowance',
+  }),
 }
 
 /** What a pause, a resumption or a cancellation is answered with. */
@@ -24,7 +32,7 @@ export const CampaignState = z.strictObject(state).meta({ id: 'CampaignState' })
 
 const count = z.int().min(0)
 
-const Counts = z
+export const CampaignCounts = z
   .strictObject({
     sightings: count.meta({ description: 'Results that searches and the own list showed' }),
     prospects: count.meta({ description: 'Different businesses among them' }),
@@ -37,11 +45,17 @@ const Counts = z
     withoutSite: count,
     searchesPaid: count.meta({ description: 'Booked before they were made; an identical one within the hour is free' }),
     searchesFailed: count.meta({ description: 'Given up: paid twice, and no answer came' }),
-  } satisfies Record<keyof CampaignCounts, z.ZodType>)
+  } satisfies Record<keyof Counts, z.ZodType>)
   .meta({ id: 'CampaignCounts' })
 
 const Links = z
-  .strictObject({ self: z.string(), events: z.string(), prospects: z.string(), exports: z.array(z.string()) })
+  .strictObject({
+    self: z.string(),
+    events: z.string(),
+    prospects: z.string(),
+    report: z.string(),
+    exports: z.array(z.string()),
+  })
   .meta({ id: 'CampaignLinks', description: 'Paths on this server' })
 
 export const StartedCampaign = z
@@ -57,6 +71,8 @@ export const Campaign = z
     name: z.string(),
     ...state,
     export: CampaignExport,
+    budget: CampaignBudget.nullable().meta({ description: 'Without one, the monthly allowance is the only ceiling' }),
+    approval: z.enum(['sample']).nullable(),
     actor: z.string().meta({ description: 'Who started it', example: 'key:0198c2b4-5a3e-7c11-9d4f-2b6a1e8f7c30' }),
     createdAt: time,
     startedAt: time.nullable(),
@@ -64,6 +80,9 @@ export const Campaign = z
     links: Links,
   })
   .meta({ id: 'Campaign' })
+
+/** Whom a campaign's spreadsheet is shared with. */
+export const SheetSharing = z.strictObject({ people: SheetPeople }).meta({ id: 'SheetSharing' })
 
 const Sheet = z
   .strictObject({
@@ -73,7 +92,7 @@ const Sheet = z
   })
   .meta({ id: 'CampaignSheetState', description: 'The Google spreadsheet, once the campaign has come to it' })
 
-export const CampaignWithCounts = Campaign.extend({ counts: Counts, sheet: Sheet.nullable() }).meta({
+export const CampaignWithCounts = Campaign.extend({ counts: CampaignCounts, sheet: Sheet.nullable() }).meta({
   id: 'CampaignWithCounts',
 })
 
@@ -88,6 +107,8 @@ export function campaignAnswer(row: CampaignRow): z.input<typeof Campaign> {
     waitingFor,
     problem,
     export: row.export,
+    budget: row.budgetSearches === null ? null : { searches: row.budgetSearches },
+    approval: row.approval,
     actor,
     createdAt: row.createdAt.toISOString(),
     startedAt: row.startedAt?.toISOString() ?? null,
@@ -102,6 +123,7 @@ export function campaignLinks(id: string, formats: readonly ('csv' | 'json')[]):
     self,
     events: `${self}/events`,
     prospects: `${self}/prospects`,
+    report: `${self}/report`,
     exports: formats.map((format) => `${self}/export.${format}`),
   }
 }

@@ -1,34 +1,43 @@
 import { randomUUID } from 'node:crypto'
 import type { UpdateDefinition } from '@temporalio/common'
-import { findCampaign, recordLostCampaign } from '../../db/campaigns.ts'
+import type { z } from 'zod'
+import { type Campaign, findCampaign, recordLostCampaign } from '../../db/campaigns.ts'
 import type { Tx } from '../../db/client.ts'
 import { startStatus } from '../../db/outbox.ts'
 import { appendStoryEvents } from '../../db/story-events.ts'
 import { type Stories, StoryNotRunning, StoryRefused, StoryUnreachable } from '../../temporal-config/stories.ts'
+import { CampaignBudget } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import {
   allowedFrom,
-  type CampaignStatus,
+  approveCampaign,
+  type BusinessStatus,
+  businessStatus,
+  type CampaignAction,
   campaignId,
   cancelCampaign,
+  isAllowed,
+  isFinished,
   pauseCampaign,
   resumeCampaign,
   type CampaignState as State,
+  setCampaignBudget,
 } from '../../workflows/contracts/prospect-campaign.ts'
 import type { Handover } from '../handover.ts'
 import { found, Problem } from '../problem.ts'
-import { type Endpoint, route } from '../route.ts'
+import { type Endpoint, route, type WritingCall } from '../route.ts'
 import { CampaignParams, CampaignState } from './campaign-answers.ts'
 
-type Action = keyof typeof allowedFrom
+/** An update that its sender alone makes up. */
+type PlainAction = Exclude<CampaignAction, 'budget'>
 
 interface Control {
   update: UpdateDefinition<State, [actor: string | undefined]>
-  leadsTo: CampaignStatus
+  leadsTo: BusinessStatus
   summary: string
   description: string
 }
 
-const actions: Record<Action, Control> = {
+const controls: Record<PlainAction, Control> = {
   pause: {
     update: pauseCampaign,
     leadsTo: 'paused',
@@ -41,6 +50,12 @@ const actions: Record<Action, Control> = {
     summary: 'Resume a campaign',
     description: 'Goes on after a pause, or once what `problem` names has been mended.',
   },
+  approve: {
+    update: approveCampaign,
+    leadsTo: 'running',
+    summary: "Approve of a campaign's prospects",
+    description: 'Goes on after a look at its ten best prospects, which its report shows.',
+  },
   cancel: {
     update: cancelCampaign,
     leadsTo: 'cancelled',
@@ -49,6 +64,11 @@ const actions: Record<Action, Control> = {
   },
 }
 
+type ControlCall = Pick<
+  WritingCall<z.output<typeof CampaignParams>, unknown, unknown, unknown>,
+  'params' | 'caller' | 'key' | 'now' | 'as'
+>
+
 export function campaignControlRoutes({
   stories,
   handover,
@@ -56,47 +76,79 @@ export function campaignControlRoutes({
   stories: Pick<Stories, 'update'>
   handover: Pick<Handover, 'now'>
 }): Endpoint[] {
-  return (['pause', 'resume', 'cancel'] as const).map((action) =>
+  return [
+    ...(['pause', 'resume', 'approve', 'cancel'] as const).map((action) => {
+      const { update, leadsTo, summary, description } = controls[action]
+      return route({
+        method: 'post',
+        path: `/campaigns/{id}/${action}`,
+        permission: 'campaigns:write',
+        tag: 'Campaigns',
+        summary,
+        description: `${description} ${allowedText(action)}`,
+        params: CampaignParams,
+        problems: ['wrong_state'],
+        success: { status: 200, description: 'The state of the campaign now', schema: CampaignState },
+        async handler(call) {
+          // With a key it may be the repetition of a request whose answer was lost: then the story has that answer.
+          const mayBeRepeated = (campaign: Campaign) => call.key !== null && businessStatus(campaign) === leadsTo
+          return {
+            body: await control(call, action, mayBeRepeated, (id, updateId, actor) =>
+              stories.update(id, update, { updateId, args: [actor] }),
+            ),
+          }
+        },
+      })
+    }),
+
     route({
       method: 'post',
-      path: `/campaigns/{id}/${action}`,
+      path: '/campaigns/{id}/budget',
       permission: 'campaigns:write',
       tag: 'Campaigns',
-      summary: actions[action].summary,
-      description: `${actions[action].description} Allowed while the campaign is ${allowedFrom[action].join(' or ')}.`,
+      summary: "Set a campaign's budget",
+      description: `How many searches it may pay for in all, those already paid for included. One that waits for budget goes on. ${allowedText('budget')}`,
       params: CampaignParams,
+      body: CampaignBudget,
+      example: { searches: 40 },
       problems: ['wrong_state'],
       success: { status: 200, description: 'The state of the campaign now', schema: CampaignState },
-      async handler({ params: { id }, caller, key, now, as }) {
-        const campaign = found(await as((tx) => findCampaign(tx, id)), 'campaign')
-        // With a key it may be the repetition of a request whose answer was lost: then the story has that answer.
-        const mayBeRepeated = key !== null && campaign.status === actions[action].leadsTo
-        if (!allowedFrom[action].includes(campaign.status) && !mayBeRepeated) throw wrongState(action, campaign.status)
-        // One id for all tries of one request: the story then changes once, whatever became of the first answer.
-        const asked = { updateId: `${action}/${key ?? randomUUID()}`, actor: `key:${caller.keyId}` }
-        const { status, stage, waitingFor, problem } = await ask(id, action, asked, { as, now })
-        return { body: { status, stage, waitingFor, problem } }
+      async handler(call) {
+        const { searches } = call.body
+        return {
+          body: await control(
+            call,
+            'budget',
+            () => false,
+            (id, updateId, actor) => stories.update(id, setCampaignBudget, { updateId, args: [searches, actor] }),
+          ),
+        }
       },
     }),
-  )
+  ]
 
-  async function ask(
-    id: string,
-    action: Action,
-    asked: { updateId: string; actor: string },
-    { as, now }: { as: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>; now: Date },
-  ): Promise<State> {
+  async function control(
+    { params: { id }, caller, key, now, as }: ControlCall,
+    action: CampaignAction,
+    mayBeRepeated: (campaign: Campaign) => boolean,
+    ask: (workflowId: string, updateId: string, actor: string) => Promise<State>,
+  ): Promise<z.input<typeof CampaignState>> {
+    const campaign = found(await as((tx) => findCampaign(tx, id)), 'campaign')
+    if (!isAllowed(action, campaign) && !mayBeRepeated(campaign)) throw wrongState(action, campaign)
+    // One id for all tries of one request: the story then changes once, whatever became of the first answer.
+    const updateId = `${action}/${key ?? randomUUID()}`
     for (let tries = 0; tries < 2; tries += 1) {
       // Read before asking: what had been handed over by then and does not run is over.
       const handedOver = (await as((tx) => startStatus(tx, campaignId(id)))) !== 'pending'
       try {
-        return await stories.update(campaignId(id), actions[action].update, asked)
+        const { status, stage, waitingFor, problem } = await ask(campaignId(id), updateId, `key:${caller.keyId}`)
+        return { status, stage, waitingFor, problem }
       } catch (error) {
         if (error instanceof StoryUnreachable) throw unavailable(error)
         if (!(error instanceof StoryNotRunning) && !(error instanceof StoryRefused)) throw error
         if (error instanceof StoryNotRunning && handedOver) await as((tx) => closeLostCampaign(tx, id, now))
         if (error instanceof StoryRefused || handedOver) {
-          throw wrongState(action, found(await as((tx) => findCampaign(tx, id)), 'campaign').status)
+          throw wrongState(action, found(await as((tx) => findCampaign(tx, id)), 'campaign'))
         }
         await handover.now(campaignId(id)) // It has not begun: its start still lies in the outbox.
       }
@@ -118,9 +170,14 @@ function unavailable(cause?: Error): Problem {
   })
 }
 
-function wrongState(action: Action, status: CampaignStatus): Problem {
+function allowedText(action: CampaignAction): string {
+  return `Allowed while the campaign is ${allowedFrom[action].join(' or ')}.`
+}
+
+function wrongState(action: CampaignAction, campaign: Campaign): Problem {
+  const next = isFinished(campaign) ? '' : ' Read it to see what it waits for.'
   return new Problem(
     'wrong_state',
-    `The campaign is ${status}; ${action} is for one that is ${allowedFrom[action].join(' or ')}.`,
+    `The campaign is ${businessStatus(campaign)}; ${action} is for one that is ${allowedFrom[action].join(' or ')}.${next}`,
   )
 }

@@ -40,7 +40,7 @@ export function campaignRoutes({
       tag,
       summary: 'Start a campaign',
       description:
-        'Finds businesses by searches, by your own list of websites, or by both; reads their home pages, scores them and exports the list.',
+        'Finds businesses by searches, by your own list of websites, or by both; reads their websites, scores them and exports the list.',
       body: NewCampaign,
       example: {
         name: 'Dentists in Austin',
@@ -64,7 +64,14 @@ export function campaignRoutes({
         const answer = await answerAs(async (tx) => {
           const country = body.country ?? (await currentOrganisation(tx)).country
           const actor = `key:${caller.keyId}`
-          const id = await insertCampaign(tx, { name: body.name, definition: { country, ...definition }, actor, now })
+          const id = await insertCampaign(tx, {
+            name: body.name,
+            definition: { country, ...definition },
+            budgetSearches: body.budget?.searches ?? null,
+            approval: body.approval ?? null,
+            actor,
+            now,
+          })
           const args = { organisationId: caller.organisationId, campaignId: id } satisfies ProspectCampaignInput
           const workflowId = campaignId(id)
           const summary = summaryOf(definition)

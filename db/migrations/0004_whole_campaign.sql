@@ -38,7 +38,10 @@ create unique index campaigns_runs on campaigns (saved_search_id, due_at);
 alter table site_visits
   add column change text check (change in ('new', 'changed', 'same')),
   add column changed text[];
+
+-- What a month's usage is counted from.
 create index site_visits_month on site_visits (organisation_id, finished_at);
+create index sheet_rows_month on sheet_rows (organisation_id, written_at);
 
 -- migrate:down
 

@@ -8,7 +8,7 @@ import { createSheetActivities } from '../../activities/sheets.ts'
 import { recordCampaignState } from '../../db/campaigns.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
 import { latestStoryEvents } from '../../db/story-events.ts'
-import type { CampaignStatus } from '../../workflows/contracts/prospect-campaign.ts'
+import { type CampaignStatus, queuedCampaign } from '../../workflows/contracts/prospect-campaign.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
 import { googleSheets, valuesOf } from '../support/google.ts'
 import { testOrganisation } from '../support/organisation.ts'
@@ -99,7 +99,7 @@ const operations = async (operation: string) =>
 
 const setStatus = (campaignId: string, status: CampaignStatus, revision: number) =>
   as((tx) => {
-    const state = { status, stage: null, waitingFor: null, problem: null, revision }
+    const state = { ...queuedCampaign, status, revision }
     return recordCampaignState(tx, campaignId, state, new Date())
   })
 

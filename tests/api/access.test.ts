@@ -8,17 +8,20 @@ import { campaignRow } from '../support/campaign-rows.ts'
 
 const { ask, url, key, database, organisationId, system, keyWith, neighbour, stories } = await testApi()
 
-const OpenApi = z.object({
-  paths: z.record(z.string(), z.record(z.string(), z.object({ description: z.string() }))),
+const Operation = z.object({
+  description: z.string(),
+  requestBody: z.object({ content: z.record(z.string(), z.object({ example: z.unknown() })) }).optional(),
 })
+const OpenApi = z.object({ paths: z.record(z.string(), z.record(z.string(), Operation)) })
 const { paths } = OpenApi.parse(await (await fetch(`${url}/openapi.json`)).json())
 
 /** Every route there is: what is added later is held to the same. */
 const routes = Object.entries(paths).flatMap(([path, operations]) =>
-  Object.entries(operations).map(([method, { description }]) => ({
+  Object.entries(operations).map(([method, { description, requestBody }]) => ({
     method: method.toUpperCase(),
     path,
     permission: /permission `([^`]+)`/.exec(description)?.[1] ?? '',
+    body: requestBody?.content['application/json']?.example,
   })),
 )
 
@@ -66,8 +69,9 @@ const routesWithId = routes.filter(({ path }) => path.includes('{id}'))
 test.each(routesWithId)("$method $path of another organisation's is answered 404, as if unknown", async (route) => {
   stories.change = () => Promise.reject(new Error('the story was asked'))
   const { key: theirs } = await neighbour()
-  const foreign = await ask(route.method, ours(route.path), { key: theirs })
-  const unknown = await ask(route.method, route.path.replace('{id}', crypto.randomUUID()))
+  const { method, path, body } = route
+  const foreign = await ask(method, ours(path), { key: theirs, body })
+  const unknown = await ask(method, path.replace('{id}', crypto.randomUUID()), { body })
   const Problem = z.record(z.string(), z.unknown())
   const [foreignProblem, unknownProblem] = [Problem.parse(await foreign.json()), Problem.parse(await unknown.json())]
   expect(foreign.status).toBe(404)

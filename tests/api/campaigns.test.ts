@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { campaignDefinition, insertCampaign } from '../../db/campaigns.ts'
 import { deliverDue, enqueueStart } from '../../db/outbox.ts'
 import { StoryNotRunning, StoryRefused, StoryUnreachable } from '../../temporal-config/stories.ts'
-import { campaignId } from '../../workflows/contracts/prospect-campaign.ts'
+import { campaignId, queuedCampaign } from '../../workflows/contracts/prospect-campaign.ts'
 import { ownList, testApi } from '../support/api.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
 
@@ -188,7 +188,7 @@ const control = async (id: string, action: string) => {
   return { status: response.status, body: z.record(z.string(), z.unknown()).parse(await response.json()) }
 }
 
-const paused = { status: 'paused', stage: 'search', waitingFor: null, problem: null, revision: 2 } as const
+const paused = { ...queuedCampaign, status: 'paused', stage: 'search', revision: 2 } as const
 
 test('a control is answered with the state that the story gives', async () => {
   const id = await campaignRow(database, organisationId)
@@ -196,8 +196,8 @@ test('a control is answered with the state that the story gives', async () => {
     expect(workflowId).toBe(campaignId(id))
     return paused
   }
-  const { revision: _, ...state } = paused
-  expect(await control(id, 'pause')).toEqual({ status: 200, body: state })
+  const { status, stage, waitingFor, problem } = paused
+  expect(await control(id, 'pause')).toEqual({ status: 200, body: { status, stage, waitingFor, problem } })
 })
 
 test('a control in the wrong state is refused with the state, without asking the story', async () => {

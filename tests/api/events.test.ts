@@ -2,6 +2,7 @@ import { EventSourceParserStream } from 'eventsource-parser/stream'
 import { expect, test } from 'vitest'
 import { recordCampaignState } from '../../db/campaigns.ts'
 import { appendStoryEvents } from '../../db/story-events.ts'
+import { queuedCampaign } from '../../workflows/contracts/prospect-campaign.ts'
 import { testApi } from '../support/api.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
 
@@ -20,7 +21,7 @@ const append = (storyId: string, ...types: string[]) =>
 /** As the workflow ends: the state and its event in one transaction. */
 const complete = (id: string) =>
   database.as(organisationId, async (tx) => {
-    const state = { status: 'completed', stage: 'analyse', waitingFor: null, problem: null, revision: 9 } as const
+    const state = { ...queuedCampaign, status: 'completed', stage: 'analyse', revision: 9 } as const
     await recordCampaignState(tx, id, state, at)
     await appendStoryEvents(tx, id, [{ type: 'campaign.completed', data: {}, at }])
   })

@@ -17,11 +17,16 @@ test('the document lists every route of the API', () => {
     'get /campaigns/{id}/export.csv',
     'get /campaigns/{id}/export.json',
     'get /campaigns/{id}/prospects',
+    'get /campaigns/{id}/report',
     'get /prospects/{id}',
+    'get /usage',
     'post /campaigns',
+    'post /campaigns/{id}/approve',
+    'post /campaigns/{id}/budget',
     'post /campaigns/{id}/cancel',
     'post /campaigns/{id}/pause',
     'post /campaigns/{id}/resume',
+    'post /campaigns/{id}/share',
   ])
 })
 

@@ -10,6 +10,7 @@ import {
   takeOverVisits,
   type VisitClaim,
 } from '../../db/site-visits.ts'
+import { queuedCampaign } from '../../workflows/contracts/prospect-campaign.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
 import { testOrganisation } from '../support/organisation.ts'
 
@@ -80,7 +81,7 @@ test('an attempt that wakes up late records nothing over the one that took over'
 test('while the campaign is paused nothing new is claimed, but what was read is recorded', async () => {
   const [site] = await claim(by('reader'), 1)
   if (!site) throw new Error('nothing claimed')
-  const paused = { status: 'paused', stage: 'analyse', waitingFor: null, problem: null, revision: 2 } as const
+  const paused = { ...queuedCampaign, status: 'paused', stage: 'analyse', revision: 2 } as const
   await database.as(organisationId, (tx) => recordCampaignState(tx, campaignId, paused, now))
   expect(await claim(by('reader'), siteCount)).toHaveLength(0)
   expect(await record(by('reader'), site.prospectId)).toBe(true)
@@ -88,7 +89,7 @@ test('while the campaign is paused nothing new is claimed, but what was read is 
 
 test('what a killed attempt was reading is free for all once the next attempt has looked, though the campaign is paused', async () => {
   await claim(by('killed', 1), 5)
-  const paused = { status: 'paused', stage: 'analyse', waitingFor: null, problem: null, revision: 2 } as const
+  const paused = { ...queuedCampaign, status: 'paused', stage: 'analyse', revision: 2 } as const
   await database.as(organisationId, (tx) => recordCampaignState(tx, campaignId, paused, now))
   expect(await claim(by('killed', 2), siteCount)).toHaveLength(0)
   await database.as(organisationId, (tx) =>
@@ -106,7 +107,7 @@ test('what a stopping worker gives back is free for the next', async () => {
 test('a late write of an earlier state changes nothing', async () => {
   const write = (status: 'paused' | 'running', revision: number) =>
     database.as(organisationId, (tx) =>
-      recordCampaignState(tx, campaignId, { status, stage: 'analyse', waitingFor: null, problem: null, revision }, now),
+      recordCampaignState(tx, campaignId, { ...queuedCampaign, status, stage: 'analyse', revision }, now),
     )
   expect(await write('running', 3)).toEqual({ recorded: true, revision: 3 })
   expect(await write('paused', 2)).toEqual({ recorded: false, revision: 3 })

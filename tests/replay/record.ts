@@ -7,9 +7,11 @@ import { expect, test, vi } from 'vitest'
 import { applyTemporalConfig } from '../../temporal-config/apply.ts'
 import { storiesQueue } from '../../temporal-config/task-queues.ts'
 import {
+  approveCampaign,
   cancelCampaign,
   pauseCampaign,
   resumeCampaign,
+  setCampaignBudget,
   campaignId as workflowIdOf,
 } from '../../workflows/contracts/prospect-campaign.ts'
 import { campaignWorld } from '../support/campaign-world.ts'
@@ -68,10 +70,10 @@ test('a campaign that is paused, resumed and cancelled', async () => {
   const id = await world.start({ websites: sites('steered', 60) })
   const status = async () => (await world.campaign(id)).status
   await vi.waitFor(async () => expect((await world.campaign(id)).stage).toBe('analyse'), patience)
-  await world.stories.update(workflowIdOf(id), pauseCampaign, { updateId: 'pause', actor: 'system' })
-  await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'resume', actor: 'system' })
+  await world.stories.update(workflowIdOf(id), pauseCampaign, { updateId: 'pause', args: ['system'] })
+  await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'resume', args: ['system'] })
   await vi.waitFor(async () => expect(await status()).toBe('running'), patience)
-  await world.stories.update(workflowIdOf(id), cancelCampaign, { updateId: 'cancel', actor: 'system' })
+  await world.stories.update(workflowIdOf(id), cancelCampaign, { updateId: 'cancel', args: ['system'] })
   await world.ended(id)
   await sandbox.control('DELETE', '/_sandbox/faults')
   await save(workflowIdOf(id), 'campaign-paused-resumed-cancelled')
@@ -84,9 +86,25 @@ test('a campaign that waits for a mended key', async () => {
     searches: [{ engine: 'google', query: 'plumber', location: 'Austin, Texas', limit: 10 }],
   })
   await vi.waitFor(async () => expect((await world.campaign(id)).status).toBe('waiting'), patience)
-  await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', actor: 'system' })
+  await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', args: ['system'] })
   await world.ended(id)
   await save(workflowIdOf(id), 'campaign-repaired')
+})
+
+test('a campaign that waits for budget, then for approval', async () => {
+  await using _ = await world.work()
+  const id = await world.start(
+    { searches: [{ engine: 'google', query: 'florist', location: 'Austin, Texas', limit: 20 }] },
+    { budgetSearches: 1, approval: 'sample' },
+  )
+  const waitsFor = async (what: string) =>
+    vi.waitFor(async () => expect((await world.campaign(id)).waitingFor).toBe(what), patience)
+  await waitsFor('budget')
+  await world.stories.update(workflowIdOf(id), setCampaignBudget, { updateId: 'more', args: [10, 'system'] })
+  await waitsFor('approval')
+  await world.stories.update(workflowIdOf(id), approveCampaign, { updateId: 'approved', args: ['system'] })
+  await world.ended(id)
+  await save(workflowIdOf(id), 'campaign-budget-approval')
 })
 
 test('a sweep of the outbox', async () => {

@@ -14,7 +14,7 @@ import { type TestOrganisation, testOrganisation } from './organisation.ts'
 interface StandInStories extends Stories {
   delivered: OutboxRow[]
   /** What an update is answered with. */
-  change(workflowId: string, updateId: string): Promise<unknown>
+  change(workflowId: string, updateId: string, args: readonly unknown[]): Promise<unknown>
 }
 
 function standInStories(): StandInStories {
@@ -26,8 +26,10 @@ function standInStories(): StandInStories {
     isFinal: () => false,
     codeOf: () => 'UNAVAILABLE',
     change: (workflowId) => Promise.reject(new StoryNotRunning(workflowId)),
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a test answers as its update's contract says
-    update: async (workflowId, _update, { updateId }) => (await stories.change(workflowId, updateId)) as never,
+    async update(workflowId, _update, { updateId, args }) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a test answers as its update's contract says
+      return (await stories.change(workflowId, updateId, args)) as never
+    },
     ping: async () => {},
   }
   return stories

@@ -1,7 +1,7 @@
-import { insertCampaign, recordCampaignState } from '../../db/campaigns.ts'
+import { type CampaignToInsert, insertCampaign, recordCampaignState } from '../../db/campaigns.ts'
 import type { Database } from '../../db/client.ts'
 import type { CampaignDefinition } from '../../workflows/contracts/prospect-campaign.schema.ts'
-import type { CampaignState } from '../../workflows/contracts/prospect-campaign.ts'
+import { type CampaignState, queuedCampaign } from '../../workflows/contracts/prospect-campaign.ts'
 
 /** What a campaign asks for that asks for nothing. */
 export const emptyDefinition: CampaignDefinition = {
@@ -18,13 +18,13 @@ export async function campaignRow(
   organisationId: string,
   state: Partial<CampaignState> = {},
   changes: Partial<CampaignDefinition> = {},
+  more: Pick<CampaignToInsert, 'budgetSearches' | 'approval'> = {},
 ): Promise<string> {
   const now = new Date()
   const complete: CampaignState = {
+    ...queuedCampaign,
     status: 'running',
     stage: 'search',
-    waitingFor: null,
-    problem: null,
     revision: 1,
     ...state,
   }
@@ -34,6 +34,7 @@ export async function campaignRow(
       definition: { ...emptyDefinition, ...changes },
       actor: 'system',
       now,
+      ...more,
     })
     if (complete.status !== 'queued') await recordCampaignState(tx, id, complete, now)
     return id

@@ -8,7 +8,7 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker'
 import type { Clock } from '../../activities/clock.ts'
-import { type Campaign, findCampaign, insertCampaign } from '../../db/campaigns.ts'
+import { type Campaign, type CampaignToInsert, findCampaign, insertCampaign } from '../../db/campaigns.ts'
 import { deliverDue, enqueueStart } from '../../db/outbox.ts'
 import { createSerpapi } from '../../providers/serpapi/client.ts'
 import { createSiteReader } from '../../providers/websites/client.ts'
@@ -39,13 +39,15 @@ export interface CampaignWorld {
   /** Starts the workers; they stop when the returned object is disposed of. */
   work(changes?: Partial<World>): Promise<AsyncDisposable>
   /** A campaign as the API stores it: its row and that of the outbox. Returns its id. */
-  enqueue(definition: Partial<CampaignDefinition>): Promise<string>
+  enqueue(definition: Partial<CampaignDefinition>, more?: CampaignTerms): Promise<string>
   /** The same, handed over to Temporal right after. */
-  start(definition: Partial<CampaignDefinition>): Promise<string>
+  start(definition: Partial<CampaignDefinition>, more?: CampaignTerms): Promise<string>
   campaign(id: string): Promise<Campaign>
   /** Waits for the workflow's end. */
   ended(id: string): Promise<void>
 }
+
+type CampaignTerms = Pick<CampaignToInsert, 'budgetSearches' | 'approval'>
 
 /** Everything a campaign needs, real but for the providers, which the sandbox plays. */
 export function campaignWorld(
@@ -94,8 +96,8 @@ export function campaignWorld(
       }
     },
     enqueue,
-    async start(definition) {
-      const id = await enqueue(definition)
+    async start(definition, more) {
+      const id = await enqueue(definition, more)
       await deliverDue(system, stories, { now: clock(), limit: 10, workflowId: workflowIdOf(id) })
       return id
     },
@@ -109,11 +111,11 @@ export function campaignWorld(
     },
   }
 
-  function enqueue(definition: Partial<CampaignDefinition>): Promise<string> {
+  function enqueue(definition: Partial<CampaignDefinition>, more: CampaignTerms = {}): Promise<string> {
     const now = clock()
     return database.as(organisationId, async (tx) => {
       const complete: CampaignDefinition = { ...emptyDefinition, ...definition }
-      const campaignId = await insertCampaign(tx, { name: 'Test', definition: complete, actor: 'system', now })
+      const campaignId = await insertCampaign(tx, { name: 'Test', definition: complete, actor: 'system', now, ...more })
       const start = {
         workflowId: workflowIdOf(campaignId),
         name: 'prospectCampaign',

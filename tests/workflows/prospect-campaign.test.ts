@@ -75,14 +75,14 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     const id = await world.start({ websites: listOf('paused', 60) })
     await vi.waitFor(async () => expect((await countsOf(id)).done).toBeGreaterThan(0), patience)
     expect(
-      await world.stories.update(workflowIdOf(id), pauseCampaign, { updateId: 'p1', actor: 'system' }),
+      await world.stories.update(workflowIdOf(id), pauseCampaign, { updateId: 'p1', args: ['system'] }),
     ).toMatchObject({ status: 'paused' })
     await vi.waitFor(async () => expect(await inFlight(id)).toBe(0), patience)
     const { done } = await countsOf(id)
     expect(done).toBeLessThan(60)
     expect(await readsOf('paused')).toHaveLength(done)
     expect(await world.campaign(id)).toMatchObject({ status: 'paused' })
-    await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'r1', actor: 'system' })
+    await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'r1', args: ['system'] })
     await world.ended(id)
     await sandbox.control('DELETE', '/_sandbox/faults')
     expect(new Set(await readsOf('paused')).size).toBe(60)
@@ -94,7 +94,7 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     await sandbox.addFault({ provider: 'websites', kind: 'latency', latencyMs: 150, rate: 1 })
     const id = await world.start({ websites: listOf('refused', 40) })
     const ask = (update: typeof pauseCampaign, key: string) =>
-      world.stories.update(workflowIdOf(id), update, { updateId: key, actor: 'system' })
+      world.stories.update(workflowIdOf(id), update, { updateId: key, args: ['system'] })
     await vi.waitFor(async () => expect((await world.campaign(id)).status).toBe('running'), patience)
     await expect(ask(resumeCampaign, 'r1')).rejects.toThrow(StoryRefused)
     const paused = await ask(pauseCampaign, 'p1')
@@ -127,7 +127,7 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     })
     await vi.waitFor(async () => expect((await world.campaign(id)).status).toBe('waiting'), patience)
     expect(await world.campaign(id)).toMatchObject({ waitingFor: 'repair', problem: 'serpapi:invalid_key' })
-    await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', actor: 'system' })
+    await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', args: ['system'] })
     await world.ended(id)
     expect(await world.campaign(id)).toMatchObject({ status: 'completed', problem: null })
     expect((await countsOf(id)).searchesPaid).toBe(1)
@@ -181,7 +181,7 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
       problem: expect.stringMatching(/^google:/),
     })
     await sandbox.control('POST', '/_sandbox/events', { provider: 'google', type: 'access.restored' })
-    await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', actor: 'system' })
+    await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', args: ['system'] })
     await world.ended(id)
     expect(await world.campaign(id)).toMatchObject({ status: 'completed', problem: null })
   })
@@ -205,12 +205,12 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     const isWaiting = async () => expect((await world.campaign(id)).status).toBe('waiting')
     for (let round = 0; (await handle.describe()).runId === runId; round += 1) {
       await vi.waitFor(isWaiting, { ...patience, interval: 5 })
-      await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: `resume-${round}`, actor: 'system' })
+      await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: `resume-${round}`, args: ['system'] })
       expect(round).toBeLessThan(300)
     }
     await vi.waitFor(isWaiting, patience)
     await sandbox.control('DELETE', '/_sandbox/faults')
-    await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', actor: 'system' })
+    await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', args: ['system'] })
     await world.ended(id)
     expect(await countsOf(id)).toMatchObject({ searchesPaid: 1 })
     expect(await readsOf('patient')).toHaveLength(10)

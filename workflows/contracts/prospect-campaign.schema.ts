@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { mostSearches } from './prospect-campaign.ts'
 
 /** The most results one search may bring: ten organic pages. */
 const maxResultsPerSearch = 100
@@ -28,8 +29,10 @@ const SheetReader = z
   .strictObject({ emailAddress: z.email(), role: z.enum(['reader', 'commenter', 'writer']).default('reader') })
   .meta({ id: 'SheetReader' })
 
+export const SheetPeople = z.array(SheetReader).max(50)
+
 const Sheet = z
-  .strictObject({ people: z.array(SheetReader).max(50).default([]) })
+  .strictObject({ people: SheetPeople.default([]) })
   .meta({ id: 'CampaignSheet', description: 'A Google spreadsheet with a row per prospect, shared with these people' })
 
 export const CampaignExport = z
@@ -42,6 +45,16 @@ export const CampaignExport = z
     sheet: Sheet.optional(),
   })
   .meta({ id: 'CampaignExport' })
+
+export const CampaignBudget = z
+  .strictObject({
+    searches: z
+      .int()
+      .min(0)
+      .max(mostSearches)
+      .meta({ description: 'The searches that the campaign may pay for in all', example: 25 }),
+  })
+  .meta({ id: 'CampaignBudget' })
 
 /** What a user asks for. Websites are checked one by one by the route, so that every wrong one is named. */
 export const NewCampaign = z
@@ -65,6 +78,13 @@ export const NewCampaign = z
       .default([])
       .meta({ description: 'Domains to leave out, with all below them', example: ['competitor.com'] }),
     export: CampaignExport.default({ formats: ['csv', 'json'], minScore: 0 }),
+    budget: CampaignBudget.optional().meta({
+      description:
+        'At this ceiling the campaign waits until more is approved. Without one, the monthly allowance is the only ceiling.',
+    }),
+    approval: z.enum(['sample']).optional().meta({
+      description: '`sample`: wait, before anything is exported, until somebody has approved of the ten best prospects',
+    }),
   })
   .meta({ id: 'NewCampaign' })
 export type NewCampaign = z.infer<typeof NewCampaign>

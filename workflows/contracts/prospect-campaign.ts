@@ -22,19 +22,33 @@ export type CampaignEvent =
   | 'campaign.started'
   | 'campaign.stage_changed'
   | 'campaign.waiting'
+  | 'campaign.approved'
+  | 'campaign.budget_set'
   | 'campaign.paused'
   | 'campaign.resumed'
   | 'campaign.completed'
   | 'campaign.cancelled'
   | 'campaign.failed'
 
+/**
+ * What a `waiting` campaign waits for. `budget`: that it may pay for more searches. `approval`: that somebody looks at its best prospects and
+ * approves. `repair`: it goes on with `resume` once what `problem` names is mended.
+ */
+type WaitingFor = 'budget' | 'approval' | 'repair'
+
+/** Why a search may not be paid for: the campaign's own budget is used up, or what the organisation may pay for in a month. */
+export type SpendCeiling = 'campaign_budget' | 'monthly_allowance'
+
 export interface CampaignState {
   status: CampaignStatus
   stage: CampaignStage | null
-  /** What a `waiting` campaign waits for: `repair` goes on with `resume` once what `problem` names is mended. */
-  waitingFor: 'repair' | null
+  waitingFor: WaitingFor | null
   /** A problem code, never a provider's text. */
   problem: string | null
+  /** Whether somebody has approved of what it found, where it asks for that. */
+  approved: boolean
+  /** The searches that it may pay for in all, once that was changed; null: as its row says from the start. */
+  budget: number | null
   /** Counts the changes, so that a late write of an earlier one is recognised. */
   revision: number
 }
@@ -44,7 +58,16 @@ export const queuedCampaign: CampaignState = {
   stage: null,
   waitingFor: null,
   problem: null,
+  approved: false,
+  budget: null,
   revision: 0,
+}
+
+export type BusinessStatus = Exclude<CampaignStatus, 'waiting'> | `waiting:${WaitingFor}`
+
+/** The status as operators filter by it, with what is waited for. */
+export function businessStatus({ status, waitingFor }: Pick<CampaignState, 'status' | 'waitingFor'>): BusinessStatus {
+  return status === 'waiting' ? `waiting:${waitingFor ?? 'repair'}` : status
 }
 
 export interface CampaignResult {
@@ -71,23 +94,49 @@ export interface CampaignCounts {
   searchesFailed: number
 }
 
+/** How a campaign stands, for operators. */
+export interface CampaignReport {
+  counts: CampaignCounts
+  /** How many sites could not be read, by the code of the failure. */
+  failures: Record<string, number>
+  /** From its start until its end or now; null before. */
+  seconds: number | null
+}
+
 export const campaignId = (id: string): string => `campaign/${id}`
 
 /** The state, at once and without changing anything. */
 export const campaignState = defineQuery<CampaignState>('campaignState')
 
 // Updates, not signals: the caller must learn whether the campaign was in a state that allows it.
-// The argument is who asks, such as `key:{id}`; an operator in the Temporal Web UI gives none.
+// The last argument is who asks, such as `key:{id}`; an operator in the Temporal Web UI gives none.
 export const pauseCampaign = defineUpdate<CampaignState, [actor: string | undefined]>('pause')
 export const resumeCampaign = defineUpdate<CampaignState, [actor: string | undefined]>('resume')
 export const cancelCampaign = defineUpdate<CampaignState, [actor: string | undefined]>('cancel')
+export const approveCampaign = defineUpdate<CampaignState, [actor: string | undefined]>('approve')
+/** Sets how many searches the campaign may pay for in all, those already paid for included. */
+export const setCampaignBudget = defineUpdate<CampaignState, [searches: number, actor: string | undefined]>('budget')
 
-/** The failure type of a refused update. */
+/** The failure types of a refused update. */
 export const wrongState = 'wrong_state'
+export const wrongBudget = 'wrong_budget'
+
+export const mostSearches = 1_000_000
+
+const parked = ['waiting:budget', 'waiting:approval', 'waiting:repair'] as const
 
 /** From which statuses each update is allowed: read by the workflow's validators and by the API's early refusal. */
-export const allowedFrom: Record<'pause' | 'resume' | 'cancel', readonly CampaignStatus[]> = {
-  pause: ['queued', 'running', 'waiting'],
-  resume: ['paused', 'waiting'],
-  cancel: ['queued', 'running', 'paused', 'waiting'],
+export const allowedFrom = {
+  pause: ['queued', 'running', ...parked],
+  resume: ['paused', 'waiting:budget', 'waiting:repair'],
+  approve: ['waiting:approval'],
+  budget: ['queued', 'running', 'paused', ...parked],
+  cancel: ['queued', 'running', 'paused', ...parked],
+} as const satisfies Record<string, readonly BusinessStatus[]>
+
+export type CampaignAction = keyof typeof allowedFrom
+
+export function isAllowed(action: CampaignAction, state: Pick<CampaignState, 'status' | 'waitingFor'>): boolean {
+  const statuses: readonly BusinessStatus[] = allowedFrom[action]
+  return statuses.includes(businessStatus(state))
 }

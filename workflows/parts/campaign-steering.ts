@@ -11,60 +11,89 @@ import {
 import type { CampaignActivities, CampaignRef } from '../../activities/campaigns.ts'
 import type { BatchResult } from '../../activities/searches.ts'
 import {
-  allowedFrom,
+  approveCampaign,
+  businessStatus,
+  type CampaignAction,
+  type CampaignCounts,
   type CampaignEvent,
   type CampaignStage,
   type CampaignState,
   campaignStages,
   campaignState,
   cancelCampaign,
+  isAllowed,
+  mostSearches,
   pauseCampaign,
   resumeCampaign,
+  type SpendCeiling,
+  setCampaignBudget,
+  wrongBudget,
   wrongState,
 } from '../contracts/prospect-campaign.ts'
 import { databaseStep } from './activity-options.ts'
-import { showCounts, showStatus } from './campaign-view.ts'
+import { campaignView } from './campaign-view.ts'
 import { problemCode } from './problems.ts'
 
-const { recordCampaign } = proxyActivities<CampaignActivities>(databaseStep)
+const { findSpendCeiling, recordCampaign } = proxyActivities<CampaignActivities>(databaseStep)
 
 /** A run ends long before Temporal's limits. What is done lies in Postgres, so the next run takes over nothing but the state. */
 const eventsPerRun = 2_000
+
+/** How often a campaign looks whether its organisation may pay again: the month has turned, or its allowance was raised. */
+const allowanceLookEvery = '6 hours'
 
 /** How a campaign is steered: its state, who may change it, and what that means for the work. */
 export interface Steering {
   readonly state: CampaignState
   /** Does the work of a stage once, unless the campaign is past it, over, or to be continued by another run. */
   during(stage: CampaignStage, work: () => Promise<void>): Promise<void>
-  /** Repeats a batch that pause cut short, and parks the campaign when something has to be mended first. */
+  /** Repeats a batch that pause cut short, and parks the campaign when something has to be mended or paid for first. */
   untilFinished(batch: () => Promise<BatchResult>): Promise<void>
+  /** Parks the campaign until somebody has approved of what it found. */
+  untilApproved(): Promise<void>
   /** Waits while paused or parked; false when the campaign is over or another run goes on with it. */
   mayGoOn(): Promise<boolean>
   /** Changes the state at once, and the row in the order of the changes, also while the workflow is being cancelled. */
   change(event: CampaignEvent, next: Partial<CampaignState>, actor?: string): Promise<CampaignState>
   /** Ends the campaign and what is under way in it. */
   cancel(actor: string | undefined): Promise<CampaignState>
+  showCounts(counts: CampaignCounts): void
 }
 
 /** Binds the controls. Call it before anything is awaited, or a control that comes with the start finds nobody. */
 export function steer(campaign: CampaignRef, state: CampaignState): Steering {
   const batches = new CancellationScope()
+  const { showStatus, showCounts, showReport } = campaignView(state)
   let lastRecord: Promise<unknown> = Promise.resolve()
+  let changes = 0
 
   setHandler(campaignState, () => state, { description: 'Status, stage, and what it waits for' })
   setHandler(pauseCampaign, (actor) => change('campaign.paused', { status: 'paused', waitingFor: null }, actor), {
     validator: allows('pause'),
     description: 'Begin nothing new. What is being read is finished.',
   })
-  setHandler(resumeCampaign, (actor) => change('campaign.resumed', { ...mended, status: 'running' }, actor), {
+  setHandler(resumeCampaign, (actor) => change('campaign.resumed', goesOn, actor), {
     validator: allows('resume'),
     description: 'Go on after a pause, or once the problem is mended that the campaign waits for.',
+  })
+  setHandler(approveCampaign, (actor) => change('campaign.approved', { ...goesOn, approved: true }, actor), {
+    validator: allows('approve'),
+    description: 'Go on after a look at the ten best prospects.',
+  })
+  setHandler(setCampaignBudget, setBudget, {
+    validator(searches: number, _actor: string | undefined) {
+      demand('budget')
+      if (!Number.isSafeInteger(searches) || searches < 0 || searches > mostSearches) {
+        throw refused(wrongBudget, `the budget is a whole number of searches up to ${mostSearches}`)
+      }
+    },
+    description: 'Set how many searches the campaign may pay for in all. One that waits for budget goes on.',
   })
   setHandler(cancelCampaign, cancel, {
     validator: allows('cancel'),
     description: 'End the campaign. What it has found stays.',
   })
-  return { state, during, untilFinished, mayGoOn, change, cancel }
+  return { state, during, untilFinished, untilApproved, mayGoOn, change, cancel, showCounts }
 
   async function during(stage: CampaignStage, work: () => Promise<void>): Promise<void> {
     if (!(await mayGoOn())) return
@@ -75,17 +104,35 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
 
   async function untilFinished(batch: () => Promise<BatchResult>): Promise<void> {
     while (await mayGoOn()) {
+      const began = changes
       try {
-        const { finished, counts } = await batches.run(batch)
-        showCounts(state, counts)
+        const { finished, counts, ceiling } = await batches.run(batch)
+        showCounts(counts)
         if (finished) return
-        await condition(() => state.status !== 'running', '1 second') // the row says otherwise than the state: not for long
+        // What stopped a batch may have been mended while the batch still ran: then it is tried again before anything is said.
+        if (ceiling !== undefined && changes === began) await untilPaidFor(ceiling)
+        else await condition(() => state.status !== 'running', '1 second') // the row says otherwise than the state: not for long
       } catch (error) {
         if (isCancellation(error) && state.status === 'cancelled') return
         if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error
-        if (state.status !== 'running') continue
+        if (changes !== began) continue
         await change('campaign.waiting', { status: 'waiting', waitingFor: 'repair', problem: problemCode(error) })
       }
+    }
+  }
+
+  async function untilPaidFor(ceiling: SpendCeiling): Promise<void> {
+    await change('campaign.waiting', { status: 'waiting', waitingFor: 'budget', problem: ceiling })
+    if (ceiling === 'campaign_budget') return
+    while (!(await condition(() => state.waitingFor !== 'budget', allowanceLookEvery))) {
+      const stillReached = await findSpendCeiling({ ...campaign, now: Date.now() })
+      if (stillReached === null && state.waitingFor === 'budget') await change('campaign.resumed', goesOn, 'system')
+    }
+  }
+
+  async function untilApproved(): Promise<void> {
+    while ((await mayGoOn()) && !state.approved) {
+      await change('campaign.waiting', { status: 'waiting', waitingFor: 'approval' })
     }
   }
 
@@ -104,8 +151,9 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
     actor = 'operator',
   ): Promise<CampaignState> {
     Object.assign(state, next)
+    changes += 1
     const changed = { ...state }
-    showStatus(changed)
+    showStatus()
     const recorded = lastRecord.then(() => CancellationScope.nonCancellable(() => record(changed, event, actor)))
     lastRecord = recorded.catch(() => {}) // whoever asked for the change hears of it
     await recorded
@@ -115,13 +163,17 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
   async function record(changed: CampaignState, event: CampaignEvent, actor: string): Promise<void> {
     for (;;) {
       changed.revision = state.revision += 1
-      const { revision, counts } = await recordCampaign.executeWithOptions({ ...databaseStep, summary: event }, [
+      const { revision, report } = await recordCampaign.executeWithOptions({ ...databaseStep, summary: event }, [
         { ...campaign, state: changed, event, actor, now: Date.now() },
       ])
-      showCounts(state, counts)
+      showReport(report)
       if (revision <= changed.revision) return
       state.revision = revision // A reset has put this workflow behind the row, which now follows it again.
     }
+  }
+
+  function setBudget(searches: number, actor: string | undefined): Promise<CampaignState> {
+    return change('campaign.budget_set', { ...(state.waitingFor === 'budget' && goesOn), budget: searches }, actor)
   }
 
   function cancel(actor: string | undefined): Promise<CampaignState> {
@@ -129,16 +181,20 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
     return change('campaign.cancelled', { status: 'cancelled', waitingFor: null }, actor)
   }
 
-  function allows(action: keyof typeof allowedFrom): (actor: string | undefined) => void {
-    return () => {
-      if (allowedFrom[action].includes(state.status)) return
-      const message = `the campaign is ${state.status}`
-      throw ApplicationFailure.create({ type: wrongState, message, nonRetryable: true })
-    }
+  function allows(action: CampaignAction): (actor: string | undefined) => void {
+    return () => demand(action)
+  }
+
+  function demand(action: CampaignAction): void {
+    if (!isAllowed(action, state)) throw refused(wrongState, `the campaign is ${businessStatus(state)}`)
   }
 }
 
-const mended = { waitingFor: null, problem: null }
+const goesOn = { status: 'running', waitingFor: null, problem: null } as const
+
+function refused(type: string, message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type, message, nonRetryable: true })
+}
 
 function runIsLong(): boolean {
   const { continueAsNewSuggested, historyLength } = workflowInfo()

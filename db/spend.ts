@@ -1,0 +1,55 @@
+import type { SpendCeiling } from '../workflows/contracts/prospect-campaign.ts'
+import type { Tx } from './client.ts'
+
+/** A search may not be paid for at the moment. Thrown into the transaction that would have booked it, which is thereby given up. */
+export class CeilingReached extends Error {
+  readonly ceiling: SpendCeiling
+  constructor(ceiling: SpendCeiling) {
+    super(ceiling)
+    this.name = 'CeilingReached'
+    this.ceiling = ceiling
+  }
+}
+
+/**
+ * Books one paid search under `sourceKey`; false when it was booked before. Throws CeilingReached when the campaign's budget or the
+ * organisation's allowance of the month (UTC) does not cover it.
+ */
+export async function bookSearch(
+  tx: Tx,
+  { sourceKey, campaignId }: { sourceKey: string; campaignId: string },
+  now: Date,
+): Promise<boolean> {
+  // One booking of an organisation after the other: two at once would both find room for the last search.
+  await tx`select pg_advisory_xact_lock(hashtextextended('spend/' || current_organisation(), 0))`
+  const [booked] = await tx`select 1 from spend where source_key = ${sourceKey}`
+  if (booked) return false
+  const ceiling = await spendCeiling(tx, campaignId, now)
+  if (ceiling !== null) throw new CeilingReached(ceiling)
+  await tx`
+    insert into spend (source_key, campaign_id, provider, units, at)
+    values (${sourceKey}, ${campaignId}, ${searchProvider}, 1, ${now})`
+  return true
+}
+
+/** What keeps the campaign from paying for one more search; null when nothing does. */
+export async function spendCeiling(tx: Tx, campaignId: string, now: Date): Promise<SpendCeiling | null> {
+  const [row] = await tx<{ budgetIsSpent: boolean; allowanceIsSpent: boolean }[]>`
+    select
+      (select coalesce(sum(units), 0) from spend where campaign_id = ${campaignId} and provider = ${searchProvider})
+        >= campaigns.budget_searches as budget_is_spent,
+      (select coalesce(sum(units), 0) from spend
+       where organisation_id = organisations.id and provider = ${searchProvider} and at >= ${monthOf(now)})
+        >= organisations.monthly_searches as allowance_is_spent
+    from campaigns join organisations on organisations.id = campaigns.organisation_id
+    where campaigns.id = ${campaignId}`
+  if (row?.budgetIsSpent) return 'campaign_budget'
+  return row?.allowanceIsSpent ? 'monthly_allowance' : null
+}
+
+const searchProvider = 'serpapi'
+
+/** The beginning of the month, by UTC. */
+export function monthOf(now: Date): Date {
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth()))
+}

@@ -1,0 +1,120 @@
+import { describe, expect, test, vi } from 'vitest'
+import { campaignCounts, replaceSheetPeople } from '../../db/campaigns.ts'
+import { allowSearches } from '../../db/organisations.ts'
+import { findSheetExport } from '../../db/sheet-exports.ts'
+import { monthOf } from '../../db/spend.ts'
+import { storyEventsAfter } from '../../db/story-events.ts'
+import { usageByMonth } from '../../db/usage.ts'
+import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
+import { StoryRefused } from '../../temporal-config/stories.ts'
+import {
+  approveCampaign,
+  pauseCampaign,
+  resumeCampaign,
+  setCampaignBudget,
+  campaignId as workflowIdOf,
+} from '../../workflows/contracts/prospect-campaign.ts'
+import { campaignWorld } from '../support/campaign-world.ts'
+import { testOrganisation } from '../support/organisation.ts'
+import { startTestSandbox } from '../support/sandbox.ts'
+import { timeSkipping } from '../support/temporal.ts'
+
+const environment = await timeSkipping()
+
+describe.skipIf(!environment)('on the time-skipping server (skipped where none can be had)', async () => {
+  if (!environment) return
+  await environment.connection.operatorService.addSearchAttributes({
+    namespace: 'default',
+    searchAttributes: Object.fromEntries(searchAttributeKeys.map(({ name }) => [name, 2])),
+  })
+  const organisation = await testOrganisation()
+  const sandbox = await startTestSandbox()
+  const world = campaignWorld(organisation, sandbox, {
+    client: environment.client,
+    connection: environment.nativeConnection,
+  })
+  const { database, organisationId } = organisation
+
+  const countsOf = (id: string) => database.as(organisationId, (tx) => campaignCounts(tx, id))
+  const eventsOf = async (id: string) =>
+    (await database.as(organisationId, (tx) => storyEventsAfter(tx, id, 0, 500))).map(({ type }) => type)
+  const listOf = (name: string, count: number) =>
+    Array.from({ length: count }, (_, index) => ({ website: `http://${name}-${index}.test/`, name: null }))
+  const florists = { engine: 'google', query: 'florist', location: 'Dallas, Texas', limit: 30 } as const
+  const isWaitingFor = async (id: string, waitingFor: string, problem: string | null) =>
+    vi.waitFor(async () => {
+      expect(await world.campaign(id)).toMatchObject({ status: 'waiting', waitingFor, problem })
+    }, patience)
+
+  test('at its budget a campaign waits, and goes on when more is approved, up to the new ceiling', async () => {
+    await using _ = await world.work()
+    const id = await world.start({ searches: [florists] }, { budgetSearches: 1 })
+    await isWaitingFor(id, 'budget', 'campaign_budget')
+    expect((await countsOf(id)).searchesPaid).toBe(1)
+    const ask = (searches: number, key: string) =>
+      world.stories.update(workflowIdOf(id), setCampaignBudget, { updateId: key, args: [searches, 'system'] })
+    expect(await ask(2, 'b1')).toMatchObject({ status: 'running', budget: 2 })
+    await isWaitingFor(id, 'budget', 'campaign_budget')
+    expect((await countsOf(id)).searchesPaid).toBe(2)
+    await expect(ask(-1, 'b2')).rejects.toMatchObject({ code: 'wrong_budget' })
+    await ask(20, 'b3')
+    await world.ended(id)
+    const { searchesPaid } = await countsOf(id)
+    expect(searchesPaid).toBeGreaterThan(2)
+    const asked = (await sandbox.requests({ provider: 'serpapi' })).filter(({ path }) => path.includes('Dallas'))
+    expect(asked.filter(({ billed }) => billed)).toHaveLength(searchesPaid)
+    expect(await world.campaign(id)).toMatchObject({ status: 'completed', problem: null, budgetSearches: 20 })
+  })
+
+  test("at its organisation's monthly allowance a campaign waits, and goes on by itself once that is raised", async () => {
+    await using _ = await world.work()
+    const cobblers = { ...florists, query: 'cobbler', location: 'Tulsa, Oklahoma' }
+    const month = monthOf(new Date(await environment.currentTimeMs())) // by the skipped time
+    const [used] = await database.as(organisationId, (tx) => usageByMonth(tx, month, new Date('9999-01-01T00:00:00Z')))
+    await allowSearches(organisation.system, organisationId, (used?.searches ?? 0) + 1)
+    const id = await world.start({ searches: [cobblers] })
+    await isWaitingFor(id, 'budget', 'monthly_allowance')
+    expect((await countsOf(id)).searchesPaid).toBe(1)
+    await allowSearches(organisation.system, organisationId, null)
+    await world.ended(id) // the hours until its next look are skipped
+    expect(await world.campaign(id)).toMatchObject({ status: 'completed', problem: null })
+    expect((await countsOf(id)).searchesPaid).toBeGreaterThan(1)
+  })
+
+  test('a campaign that asks for approval exports nothing before, not after a pause either', async () => {
+    await using _ = await world.work()
+    const id = await world.start(
+      { websites: listOf('sample', 12), export: { formats: ['csv'], minScore: 0, sheet: { people: [] } } },
+      { approval: 'sample' },
+    )
+    const ask = (update: typeof pauseCampaign, key: string) =>
+      world.stories.update(workflowIdOf(id), update, { updateId: key, args: ['system'] })
+    await isWaitingFor(id, 'approval', null)
+    await expect(ask(resumeCampaign, 'r1')).rejects.toThrow(StoryRefused)
+    await ask(pauseCampaign, 'p1')
+    await ask(resumeCampaign, 'r2')
+    await isWaitingFor(id, 'approval', null)
+    expect(await database.as(organisationId, (tx) => findSheetExport(tx, id))).toBeNull()
+    await ask(approveCampaign, 'a1')
+    await world.ended(id)
+    expect(await world.campaign(id)).toMatchObject({ status: 'completed', stage: 'export' })
+    expect(await eventsOf(id)).toContain('campaign.approved')
+  })
+
+  test('a share address that was refused is replaced, and the campaign goes on', async () => {
+    await using _ = await world.work()
+    const people = [{ emailAddress: 'nobody@no-account.test', role: 'reader' as const }]
+    const id = await world.start({
+      websites: listOf('shared', 2),
+      export: { formats: ['csv'], minScore: 0, sheet: { people } },
+    })
+    await isWaitingFor(id, 'repair', 'google:invalid_share_address')
+    const mended = [{ emailAddress: 'sales@our-shop.test', role: 'reader' as const }]
+    expect(await database.as(organisationId, (tx) => replaceSheetPeople(tx, id, mended))).toBe(true)
+    await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', args: ['system'] })
+    await world.ended(id)
+    expect(await world.campaign(id)).toMatchObject({ status: 'completed', problem: null })
+  })
+})
+
+const patience = { timeout: 15_000, interval: 50 }
