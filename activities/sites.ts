@@ -11,9 +11,10 @@ import {
   type VisitOutcome,
   visitProgress,
 } from '../db/site-visits.ts'
+import { type Comparison, compareVisits } from '../workflows/rules/changes.ts'
 import { scoreProspect } from '../workflows/rules/scoring.ts'
 import { contactPages } from './analysis/further-pages.ts'
-import { analyseSite } from './analysis/site.ts'
+import { analyseSite, type SiteAnalysis } from './analysis/site.ts'
 import type { CampaignRef } from './campaigns.ts'
 import { type Clock, decisionTime } from './clock.ts'
 import { notFound } from './failures.ts'
@@ -68,7 +69,10 @@ export function createSiteActivities({
         async (signal) => {
           const readers = Array.from({ length: concurrency }, async () => {
             let visit = await step(null)
-            while (visit) visit = await step(await visitSite(visit, country, signal))
+            while (visit) {
+              const outcome = await visitSite(visit, country, signal)
+              visit = await step({ ...outcome, ...compareVisits(visit.before, outcome) })
+            }
           })
           // All readers have ended before the batch does: none works on for an attempt that is over.
           const failed = (await Promise.allSettled(readers)).find((reader) => reader.status === 'rejected')
@@ -114,7 +118,7 @@ export function createSiteActivities({
     { prospectId, url, hasPhone }: ClaimedVisit,
     country: string,
     signal: AbortSignal,
-  ): Promise<VisitOutcome> {
+  ): Promise<Omit<VisitOutcome, keyof Comparison> & { analysis: SiteAnalysis | null }> {
     const unread = { prospectId, failure: null, failureDetail: null, analysis: null }
     if (url === null) return { ...unread, ...scoreProspect({ site: { state: 'none' }, hasEmail: false, hasPhone }) }
     try {

@@ -15,10 +15,14 @@ export interface CampaignProspect {
   analysis: SiteAnalysis | null
   score: number | null
   reasons: ScoreReason[] | null
+  /** Since the organisation's last look at the business, by any campaign; null before the visit is over. */
+  change: 'new' | 'changed' | 'same' | null
+  /** Which facts. */
+  changed: string[] | null
 }
 
 /** What the site showed, as the reading activity stores it. What is optional was not looked at by earlier versions. */
-interface SiteAnalysis {
+export interface SiteAnalysis {
   title: string | null
   https: boolean
   viewport: boolean
@@ -71,7 +75,7 @@ const prospectColumns = (tx: Tx, campaignId: string) => tx`
   prospect.id, prospect.name, coalesce(visit.url, prospect.website) as website, prospect.phone, prospect.address,
   (select count(*)::int from sightings
    where sightings.prospect_id = prospect.id and sightings.campaign_id = ${campaignId}) as sightings,
-  visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons`
+  visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons, visit.change, visit.changed`
 
 export interface Prospect {
   id: string
@@ -107,7 +111,10 @@ export function prospectSightings(tx: Tx, prospectId: string, limit: number): Pr
 }
 
 export interface ProspectVisit
-  extends Pick<CampaignProspect, 'status' | 'failure' | 'failureDetail' | 'analysis' | 'score' | 'reasons'> {
+  extends Pick<
+    CampaignProspect,
+    'status' | 'failure' | 'failureDetail' | 'analysis' | 'score' | 'reasons' | 'change' | 'changed'
+  > {
   campaignId: string
   campaignName: string
   finishedAt: Date | null
@@ -117,7 +124,7 @@ export interface ProspectVisit
 export function prospectVisits(tx: Tx, prospectId: string, limit: number): Promise<ProspectVisit[]> {
   return tx<ProspectVisit[]>`
     select visit.campaign_id, campaign.name as campaign_name, visit.status, visit.failure, visit.failure_detail,
-      visit.analysis, visit.score, visit.reasons, visit.finished_at
+      visit.analysis, visit.score, visit.reasons, visit.change, visit.changed, visit.finished_at
     from site_visits as visit join campaigns as campaign on campaign.id = visit.campaign_id
     where visit.prospect_id = ${prospectId}
     order by visit.campaign_id desc limit ${limit}`

@@ -1,5 +1,6 @@
 import type { JSONValue, PendingQuery, Row } from 'postgres'
 import type { Tx } from './client.ts'
+import type { SiteAnalysis } from './prospects.ts'
 
 /** Who reads: an activity and its attempt. A later attempt of the same activity takes over what an earlier one left. */
 export interface VisitClaim {
@@ -14,6 +15,8 @@ export interface ClaimedVisit {
   url: string | null
   /** Whether a search has told its telephone number. */
   hasPhone: boolean
+  /** What the organisation's last look at the business brought, by another campaign; null when there was none. */
+  before: { failure: string | null; analysis: SiteAnalysis | null } | null
 }
 
 /** A claim of another activity is given up after this long: longer than any batch may take. */
@@ -49,8 +52,14 @@ function claimOne(tx: Tx, by: VisitClaim, now: Date, which: PendingQuery<Row[]>)
     update site_visits as visit
     set status = 'reading', claim = ${by.claim}, claim_attempt = ${by.attempt}, claimed_at = ${now}
     from free join prospects on prospects.id = free.prospect_id
+      left join lateral (
+        select jsonb_build_object('failure', failure, 'analysis', analysis) as look from site_visits as earlier
+        where earlier.prospect_id = free.prospect_id and earlier.campaign_id <> ${by.campaignId} and earlier.status = 'done'
+        order by earlier.finished_at desc limit 1
+      ) as last on true
     where visit.campaign_id = ${by.campaignId} and visit.prospect_id = free.prospect_id
-    returning visit.prospect_id, visit.url, prospects.phone is not null as has_phone`
+    returning visit.prospect_id, visit.url, prospects.phone is not null as has_phone,
+      last.look as before`
 }
 
 export interface VisitOutcome {
@@ -60,6 +69,8 @@ export interface VisitOutcome {
   analysis: JSONValue | null
   score: number
   reasons: JSONValue
+  change: 'new' | 'changed' | 'same'
+  changed: string[]
 }
 
 /** Records what a visit brought; false when another attempt has taken the visit over, whose outcome then counts. */
@@ -68,7 +79,8 @@ export async function recordVisit(tx: Tx, by: VisitClaim, outcome: VisitOutcome,
     update site_visits
     set status = 'done', failure = ${outcome.failure}, failure_detail = ${outcome.failureDetail},
       analysis = ${outcome.analysis === null ? null : tx.json(outcome.analysis)},
-      score = ${outcome.score}, reasons = ${tx.json(outcome.reasons)}, finished_at = ${now}
+      score = ${outcome.score}, reasons = ${tx.json(outcome.reasons)}, change = ${outcome.change}, changed = ${outcome.changed},
+      finished_at = ${now}
     where campaign_id = ${by.campaignId} and prospect_id = ${outcome.prospectId}
       and status = 'reading' and claim = ${by.claim} and claim_attempt = ${by.attempt}
     returning 1`

@@ -45,6 +45,13 @@ export const visitFields = {
   reasons: z
     .array(z.strictObject({ text: z.string(), points: z.int() }))
     .meta({ description: 'What the score is made of' }),
+  change: z.enum(['new', 'changed', 'same']).nullable().meta({
+    description: "Since your organisation's last look at the business, by any campaign; null before the visit is over",
+  }),
+  changed: z.array(z.string()).meta({
+    description: 'Which facts: `site` (there or not, readable or not), or fields of the analysis',
+    example: ['cms'],
+  }),
 }
 
 export const businessFields = {
@@ -69,7 +76,10 @@ export function campaignProspectAnswer(row: CampaignProspect): z.input<typeof Ca
 }
 
 export function visitAnswer(
-  row: Pick<CampaignProspect, 'status' | 'failure' | 'failureDetail' | 'analysis' | 'score' | 'reasons'>,
+  row: Pick<
+    CampaignProspect,
+    'status' | 'failure' | 'failureDetail' | 'analysis' | 'score' | 'reasons' | 'change' | 'changed'
+  >,
 ) {
   return {
     status: row.status,
@@ -77,5 +87,7 @@ export function visitAnswer(
     analysis: row.analysis,
     score: row.score,
     reasons: row.reasons ?? [],
+    change: row.change,
+    changed: row.changed ?? [],
   }
 }

@@ -47,7 +47,9 @@ async function claim(claimant: VisitClaim, limit: number, at = now): Promise<Cla
 }
 
 function record(claimant: VisitClaim, prospectId: string): Promise<boolean> {
-  const outcome = { prospectId, failure: null, failureDetail: null, analysis: { title: 'x' }, score: 50, reasons: [] }
+  const marks = { change: 'new' as const, changed: [] }
+  const read = { failure: null, failureDetail: null, analysis: { title: 'x' }, score: 50, reasons: [] }
+  const outcome = { prospectId, ...read, ...marks }
   return database.as(organisationId, (tx) => recordVisit(tx, claimant, outcome, now))
 }
 
