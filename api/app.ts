@@ -4,6 +4,7 @@ import type { Sql } from 'postgres'
 import type { Database } from '../db/client.ts'
 import type { Logger } from '../log.ts'
 import type { Stories } from '../temporal-config/stories.ts'
+import type { StorySchedules } from '../temporal-config/story-schedules.ts'
 import { createAuthentication } from './authentication.ts'
 import { docsRoutes } from './docs.ts'
 import { createErrorHandler } from './error-handler.ts'
@@ -19,8 +20,10 @@ import { campaignControlRoutes } from './routes/campaign-controls.ts'
 import { campaignEventRoutes } from './routes/campaign-events.ts'
 import { campaignExportRoutes } from './routes/campaign-exports.ts'
 import { campaignReportRoutes } from './routes/campaign-reports.ts'
+import { campaignScheduleRoutes } from './routes/campaign-schedules.ts'
 import { campaignSharingRoutes } from './routes/campaign-sharing.ts'
 import { campaignRoutes } from './routes/campaigns.ts'
+import { goneProspectRoutes } from './routes/gone-prospects.ts'
 import { prospectRoutes } from './routes/prospects.ts'
 import { usageRoutes } from './routes/usage.ts'
 
@@ -28,6 +31,7 @@ export interface ApiWorld {
   database: Database
   system: Sql
   stories: Stories
+  schedules: StorySchedules
   clock: () => Date
   log: Logger
 }
@@ -50,7 +54,7 @@ export interface Api {
 }
 
 /** The HTTP API. Opens no port. */
-export function createApi({ database, system, stories, clock, log }: ApiWorld, settings: ApiSettings): Api {
+export function createApi({ database, system, stories, schedules, clock, log }: ApiWorld, settings: ApiSettings): Api {
   const handover = createHandover({ system, delivery: stories, clock, log })
   const streams = createEventStreams(database, log)
   const limits = createRateLimits(settings.requestsPerMinute)
@@ -63,6 +67,8 @@ export function createApi({ database, system, stories, clock, log }: ApiWorld, s
     ...prospectRoutes(),
     ...campaignExportRoutes(),
     ...usageRoutes(),
+    ...campaignScheduleRoutes({ schedules }),
+    ...goneProspectRoutes(),
   ]
   let stopping = false
 

@@ -6,6 +6,7 @@ import { assertSchemaIsCurrent } from '../db/schema.ts'
 import { createLogger } from '../log.ts'
 import { connectTemporal } from '../temporal-config/connection.ts'
 import { createStories } from '../temporal-config/stories.ts'
+import { createStorySchedules } from '../temporal-config/story-schedules.ts'
 import { createApi } from './app.ts'
 
 /** How long requests in flight may take when the process is to stop. */
@@ -23,7 +24,14 @@ async function main(): Promise<void> {
   const client = connectTemporal(config.temporal)
   const canSearch = providerMode(config, 'serpapi') !== 'off'
   const { app, drain } = createApi(
-    { database, system, stories: createStories(client), clock: () => new Date(), log },
+    {
+      database,
+      system,
+      stories: createStories(client),
+      schedules: createStorySchedules(client),
+      clock: () => new Date(),
+      log,
+    },
     {
       requestsPerMinute: config.api.rateLimitPerMinute,
       trustProxy: config.api.trustProxy,

@@ -11,6 +11,11 @@ export interface Campaign extends Pick<CampaignState, 'status' | 'stage' | 'wait
   /** What it waits to be approved of before it exports. */
   approval: 'sample' | null
   actor: string
+  /** The campaign that a schedule runs again, and the time at which this run was due; null for one that a person has begun. */
+  savedSearchId: string | null
+  dueAt: Date | null
+  /** What gone prospects are told by: the newest campaign of the series that was completed when this one began. */
+  previousId: string | null
   createdAt: Date
   startedAt: Date | null
   finishedAt: Date | null
@@ -42,11 +47,15 @@ export async function findCampaign(tx: Tx, id: string): Promise<Campaign | null>
   return row ?? null
 }
 
-/** Newest first, from below the id `before`. */
-export function listCampaigns(tx: Tx, page: { limit: number; before: string | null }): Promise<Campaign[]> {
+/** Newest first, from below the id `before`; with `savedSearchId` only the runs of that saved campaign. */
+export function listCampaigns(
+  tx: Tx,
+  page: { limit: number; before: string | null; savedSearchId?: string | undefined },
+): Promise<Campaign[]> {
   return tx<Campaign[]>`
     select ${columns(tx)} from campaigns
     where ${page.before === null ? tx`true` : tx`id < ${page.before}`}
+      and ${page.savedSearchId === undefined ? tx`true` : tx`saved_search_id = ${page.savedSearchId}`}
     order by id desc limit ${page.limit}`
 }
 
@@ -136,4 +145,5 @@ export async function campaignCounts(tx: Tx, id: string): Promise<CampaignCounts
 }
 
 const columns = (tx: Tx) => tx`
-  id, name, export, budget_searches, approval, status, stage, waiting_for, problem, actor, created_at, started_at, finished_at`
+  id, name, export, budget_searches, approval, status, stage, waiting_for, problem, actor, saved_search_id, due_at, previous_id,
+  created_at, started_at, finished_at`

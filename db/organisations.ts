@@ -7,13 +7,15 @@ export interface Organisation {
   country: string
   /** How many searches it may pay for in a month (UTC); null: as many as the provider gives. */
   monthlySearches: number | null
+  /** As IANA names it. */
+  timeZone: string
 }
 
 /** As the system login: an organisation belongs to no request before it exists. Throws when the country is no ISO code. */
 export async function createOrganisation(system: Sql, name: string, country: string): Promise<Organisation> {
   const [row] = await system<Organisation[]>`
     insert into organisations (name, country) values (${name}, ${country})
-    returning id, name, country, monthly_searches`
+    returning id, name, country, time_zone, monthly_searches`
   if (!row) throw new Error('insert returned no row')
   return row
 }
@@ -21,7 +23,7 @@ export async function createOrganisation(system: Sql, name: string, country: str
 /** The organisation of this transaction. */
 export async function currentOrganisation(tx: Sql): Promise<Organisation> {
   const [row] = await tx<Organisation[]>`
-    select id, name, country, monthly_searches from organisations where id = current_organisation()`
+    select id, name, country, time_zone, monthly_searches from organisations where id = current_organisation()`
   if (!row) throw new Error('the transaction has no organisation')
   return row
 }

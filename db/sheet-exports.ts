@@ -24,11 +24,14 @@ export interface SheetExportRow {
   problem: string | null
 }
 
-/** The campaign's export that is not lost, made where there is none. */
+/**
+ * The export that is not lost, made where there is none. All runs of a saved search share one: each adds the prospects that it does not
+ * have yet.
+ */
 export async function openSheetExport(tx: Tx, campaignId: string, now: Date): Promise<SheetExportRow> {
   await tx`
-    insert into sheet_exports (campaign_id, created_at) values (${campaignId}, ${now})
-    on conflict (campaign_id) where status <> 'lost' do nothing`
+    insert into sheet_exports (campaign_id, created_at) values (${seriesOf(tx, campaignId)}, ${now})
+    on conflict (campaign_id) where status <> 'lost' do update set status = 'filling', finished_at = null`
   const found = await findSheetExport(tx, campaignId)
   if (!found) throw new Error('the export was just opened')
   return found
@@ -38,7 +41,7 @@ export async function findSheetExport(tx: Tx, campaignId: string): Promise<Sheet
   const [row] = await tx<SheetExportRow[]>`
     select id, status, problem,
       case when spreadsheet_id is not null then jsonb_build_object('id', spreadsheet_id, 'url', url) end as spreadsheet
-    from sheet_exports where campaign_id = ${campaignId} and status <> 'lost'`
+    from sheet_exports where campaign_id = ${seriesOf(tx, campaignId)} and status <> 'lost'`
   return row ?? null
 }
 
@@ -71,7 +74,8 @@ export async function recordSpreadsheet(
 
 /** What a person has to mend, or null once it is mended. */
 export async function recordSheetProblem(tx: Tx, campaignId: string, problem: string | null): Promise<void> {
-  await tx`update sheet_exports set problem = ${problem} where campaign_id = ${campaignId} and status <> 'lost'`
+  await tx`
+    update sheet_exports set problem = ${problem} where campaign_id = ${seriesOf(tx, campaignId)} and status <> 'lost'`
 }
 
 /** The spreadsheet is gone and is not coming back: the next export of the campaign begins another with all rows. */
@@ -129,20 +133,23 @@ export async function recordRowsWritten(tx: Tx, exportId: string, prospectIds: r
     where export_id = ${exportId} and prospect_id = any(${[...prospectIds]}::uuid[]) and status = 'claimed'`
 }
 
-/** How many of the campaign's rows are in its spreadsheet. */
+/** How many of the campaign's rows are in the spreadsheet, whichever run has put them there. */
 export async function sheetProgress(
   tx: Tx,
   wanted: { exportId: string; campaignId: string; minScore: number },
 ): Promise<{ done: number; total: number }> {
   const [row] = await tx<{ done: number; total: number }[]>`
-    select
-      (select count(*)::int from sheet_rows where export_id = ${wanted.exportId} and status = 'written') as done,
-      (select count(*)::int from site_visits
-       where campaign_id = ${wanted.campaignId} and status = 'done' and coalesce(score, 0) >= ${wanted.minScore}) as total`
+    select count(*) filter (where line.status = 'written')::int as done, count(*)::int as total
+    from site_visits as visit
+      left join sheet_rows as line on line.export_id = ${wanted.exportId} and line.prospect_id = visit.prospect_id
+    where visit.campaign_id = ${wanted.campaignId} and visit.status = 'done' and coalesce(visit.score, 0) >= ${wanted.minScore}`
   return row ?? { done: 0, total: 0 }
 }
 
-/** What the rows of a chunk say, the best prospect first. */
+/**
+ * What the rows of a chunk say, the best prospect first: by the newest look, since a chunk that a run of the series has claimed and left
+ * is written by the next one, which may not have found them.
+ */
 export function sheetProspects(
   tx: Tx,
   campaignId: string,
@@ -151,9 +158,17 @@ export function sheetProspects(
   return tx<CampaignProspect[]>`
     select prospect.id, prospect.name, prospect.website, prospect.phone, prospect.address,
       (select count(*)::int from sightings
-       where sightings.prospect_id = prospect.id and sightings.campaign_id = ${campaignId}) as sightings,
-      visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons
+       where sightings.prospect_id = prospect.id and sightings.campaign_id = visit.campaign_id) as sightings,
+      visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons, visit.change, visit.changed
     from site_visits as visit join prospects as prospect on prospect.id = visit.prospect_id
-    where visit.campaign_id = ${campaignId} and visit.prospect_id = any(${[...prospectIds]}::uuid[])
+    where visit.prospect_id = any(${[...prospectIds]}::uuid[]) and visit.campaign_id = (
+      select look.campaign_id from site_visits as look join campaigns as run on run.id = look.campaign_id
+      where look.prospect_id = visit.prospect_id and look.status = 'done'
+        and coalesce(run.saved_search_id, run.id) = ${seriesOf(tx, campaignId)}
+      order by look.finished_at desc nulls last limit 1)
     order by visit.score desc nulls last, visit.prospect_id`
 }
+
+/** The campaign that the runs of a saved search share a spreadsheet by: the saved one. */
+const seriesOf = (tx: Tx, campaignId: string) => tx`
+  (select coalesce(saved_search_id, id) from campaigns where id = ${campaignId})`

@@ -6,6 +6,9 @@ export const processKindKey = defineSearchAttributeKey('ProcessKind', SearchAttr
 export const businessStatusKey = defineSearchAttributeKey('BusinessStatus', SearchAttributeType.KEYWORD)
 const subjectIdKey = defineSearchAttributeKey('SubjectId', SearchAttributeType.KEYWORD)
 
+/** When a schedule meant a story to begin; Temporal's own. */
+export const scheduledStartKey = defineSearchAttributeKey('TemporalScheduledStartTime', SearchAttributeType.DATETIME)
+
 export const searchAttributeKeys = [organisationIdKey, processKindKey, businessStatusKey, subjectIdKey]
 
 /** The attributes of a story that begins. */

@@ -101,7 +101,8 @@ export function createStories(client: Client): Stories {
   }
 }
 
-function isUnreachable(error: unknown): boolean {
+/** Whether Temporal gave no answer, or none in time. */
+export function isUnreachable(error: unknown): boolean {
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true
   if (isGrpcDeadlineError(error) || isGrpcCancelledError(error)) return true
   const cause = causeOf(error)

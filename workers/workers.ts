@@ -5,6 +5,7 @@ import type { Clock } from '../activities/clock.ts'
 import { createFailureInterceptor } from '../activities/failures.ts'
 import { createOutboxActivities } from '../activities/outbox.ts'
 import type { BusinessSearch, SheetExport, SiteReader } from '../activities/ports.ts'
+import { createSavedSearchActivities } from '../activities/saved-searches.ts'
 import { createSearchActivities } from '../activities/searches.ts'
 import { createSheetActivities } from '../activities/sheets.ts'
 import { createSiteActivities } from '../activities/sites.ts'
@@ -53,7 +54,11 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
       ...workflows,
       taskQueue: storiesQueue,
       maxCachedWorkflows,
-      activities: { ...createCampaignActivities(world), ...createOutboxActivities(world) },
+      activities: {
+        ...createCampaignActivities(world),
+        ...createOutboxActivities(world),
+        ...createSavedSearchActivities(world),
+      },
     }),
     Worker.create({
       ...shared,

@@ -1,2 +1,3 @@
 export { outboxSweep } from './outbox-sweep.ts'
 export { prospectCampaign } from './prospect-campaign.ts'
+export { savedSearchRun } from './saved-search-run.ts'

@@ -10,12 +10,12 @@ import {
 
 export const CampaignParams = z.strictObject({ id: z.uuid().toLowerCase() })
 
-const Status = z
+export const CampaignStatus = z
   .enum(['queued', 'running', 'paused', 'waiting', 'completed', 'cancelled', 'failed'])
   .meta({ id: 'CampaignStatus', description: 'The last three are final.' })
 
 const state = {
-  status: Status,
+  status: CampaignStatus,
   stage: z.enum(campaignStages).nullable(),
   waitingFor: z.enum(['budget', 'approval', 'repair']).nullable().meta({
     description:
@@ -59,7 +59,7 @@ const Links = z
   .meta({ id: 'CampaignLinks', description: 'Paths on this server' })
 
 export const StartedCampaign = z
-  .strictObject({ id: z.uuid(), workflowId: z.string(), status: Status, links: Links })
+  .strictObject({ id: z.uuid(), workflowId: z.string(), status: CampaignStatus, links: Links })
   .meta({ id: 'StartedCampaign' })
 
 const time = z.iso.datetime()
@@ -74,6 +74,11 @@ export const Campaign = z
     budget: CampaignBudget.nullable().meta({ description: 'Without one, the monthly allowance is the only ceiling' }),
     approval: z.enum(['sample']).nullable(),
     actor: z.string().meta({ description: 'Who started it', example: 'key:0198c2b4-5a3e-7c11-9d4f-2b6a1e8f7c30' }),
+    savedSearchId: z
+      .uuid()
+      .nullable()
+      .meta({ description: 'The campaign that its schedule runs again; null for one that you began' }),
+    dueAt: time.nullable().meta({ description: 'When its schedule meant it to begin' }),
     createdAt: time,
     startedAt: time.nullable(),
     finishedAt: time.nullable(),
@@ -90,9 +95,28 @@ const Sheet = z
     status: z.enum(['filling', 'done', 'lost']),
     problem: z.string().nullable(),
   })
-  .meta({ id: 'CampaignSheetState', description: 'The Google spreadsheet, once the campaign has come to it' })
+  .meta({
+    id: 'CampaignSheetState',
+    description: 'The Google spreadsheet, once the campaign has come to it; all runs of a saved search share one',
+  })
 
-export const CampaignWithCounts = Campaign.extend({ counts: CampaignCounts, sheet: Sheet.nullable() }).meta({
+const Changes = z
+  .strictObject({
+    new: count.meta({ description: 'Your organisation had never looked at them before' }),
+    changed: count,
+    same: count,
+    gone: count.nullable().meta({
+      description:
+        'Prospects of the run before that this one did not find again; null where that cannot be told, see `/campaigns/{id}/gone`',
+    }),
+  })
+  .meta({ id: 'CampaignChanges', description: 'Of the prospects whose turn is over' })
+
+export const CampaignWithCounts = Campaign.extend({
+  counts: CampaignCounts,
+  changes: Changes,
+  sheet: Sheet.nullable(),
+}).meta({
   id: 'CampaignWithCounts',
 })
 
@@ -110,6 +134,8 @@ export function campaignAnswer(row: CampaignRow): z.input<typeof Campaign> {
     budget: row.budgetSearches === null ? null : { searches: row.budgetSearches },
     approval: row.approval,
     actor,
+    savedSearchId: row.savedSearchId,
+    dueAt: row.dueAt?.toISOString() ?? null,
     createdAt: row.createdAt.toISOString(),
     startedAt: row.startedAt?.toISOString() ?? null,
     finishedAt: row.finishedAt?.toISOString() ?? null,

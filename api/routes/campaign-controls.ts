@@ -135,6 +135,8 @@ export function campaignControlRoutes({
   ): Promise<z.input<typeof CampaignState>> {
     const campaign = found(await as((tx) => findCampaign(tx, id)), 'campaign')
     if (!isAllowed(action, campaign) && !mayBeRepeated(campaign)) throw wrongState(action, campaign)
+    const age = now.getTime() - campaign.createdAt.getTime()
+    const isBegunBySchedule = campaign.savedSearchId !== null && campaign.status === 'queued' && age < beginningMs
     // One id for all tries of one request: the story then changes once, whatever became of the first answer.
     const updateId = `${action}/${key ?? randomUUID()}`
     for (let tries = 0; tries < 2; tries += 1) {
@@ -145,6 +147,8 @@ export function campaignControlRoutes({
         return { status, stage, waitingFor, problem }
       } catch (error) {
         if (error instanceof StoryUnreachable) throw unavailable(error)
+        // Its row is there before its story, which comes from no outbox but from the schedule's own story.
+        if (error instanceof StoryNotRunning && isBegunBySchedule) throw unavailable()
         if (!(error instanceof StoryNotRunning) && !(error instanceof StoryRefused)) throw error
         if (error instanceof StoryNotRunning && handedOver) await as((tx) => closeLostCampaign(tx, id, now))
         if (error instanceof StoryRefused || handedOver) {
@@ -156,6 +160,9 @@ export function campaignControlRoutes({
     throw unavailable()
   }
 }
+
+/** As long as a schedule's story may take, worker restarts included, from a run's row to its campaign. */
+const beginningMs = 10 * 60_000
 
 /** Somebody terminated the workflow in Temporal, or its start was refused: nothing will change this campaign any more. */
 async function closeLostCampaign(tx: Tx, id: string, now: Date): Promise<void> {

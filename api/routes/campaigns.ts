@@ -1,6 +1,8 @@
+import { z } from 'zod'
 import { campaignCounts, findCampaign, insertCampaign, listCampaigns } from '../../db/campaigns.ts'
 import { currentOrganisation } from '../../db/organisations.ts'
 import { enqueueStart } from '../../db/outbox.ts'
+import { changeCounts, countGoneProspects, goneUnknownBecause } from '../../db/saved-searches.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
 import { NewCampaign } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import { campaignId, type ProspectCampaignInput } from '../../workflows/contracts/prospect-campaign.ts'
@@ -91,10 +93,17 @@ export function campaignRoutes({
       tag,
       summary: 'List campaigns',
       description: 'The newest first.',
-      query: PageQuery,
+      query: PageQuery.extend({
+        savedSearchId: z
+          .uuid()
+          .toLowerCase()
+          .optional()
+          .meta({ description: 'Only the runs that the schedule of this campaign has begun' }),
+      }),
       success: { status: 200, description: 'A page of campaigns', schema: Page(Campaign) },
-      async handler({ query: { limit, cursor }, as }) {
-        const rows = await as((tx) => listCampaigns(tx, { limit: limit + 1, before: cursor ?? null }))
+      async handler({ query: { limit, cursor, savedSearchId }, as }) {
+        const page = { limit: limit + 1, before: cursor ?? null, savedSearchId }
+        const rows = await as((tx) => listCampaigns(tx, page))
         return { body: pageOf(rows, limit, campaignAnswer) }
       },
     }),
@@ -111,9 +120,10 @@ export function campaignRoutes({
         as(async (tx) => {
           const campaign = found(await findCampaign(tx, params.id), 'campaign')
           const counts = await campaignCounts(tx, campaign.id)
-          return {
-            body: { ...campaignAnswer(campaign), counts, sheet: sheetAnswer(await findSheetExport(tx, campaign.id)) },
-          }
+          const gone = (await goneUnknownBecause(tx, campaign)) ? null : await countGoneProspects(tx, campaign)
+          const changes = { ...(await changeCounts(tx, campaign.id)), gone }
+          const sheet = sheetAnswer(await findSheetExport(tx, campaign.id))
+          return { body: { ...campaignAnswer(campaign), counts, changes, sheet } }
         }),
     }),
   ]

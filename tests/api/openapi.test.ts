@@ -16,8 +16,10 @@ test('the document lists every route of the API', () => {
     'get /campaigns/{id}/events',
     'get /campaigns/{id}/export.csv',
     'get /campaigns/{id}/export.json',
+    'get /campaigns/{id}/gone',
     'get /campaigns/{id}/prospects',
     'get /campaigns/{id}/report',
+    'get /campaigns/{id}/schedule',
     'get /prospects/{id}',
     'get /usage',
     'post /campaigns',
@@ -27,6 +29,11 @@ test('the document lists every route of the API', () => {
     'post /campaigns/{id}/pause',
     'post /campaigns/{id}/resume',
     'post /campaigns/{id}/share',
+    'post /campaigns/{id}/schedule',
+    'post /campaigns/{id}/schedule/pause',
+    'post /campaigns/{id}/schedule/remove',
+    'post /campaigns/{id}/schedule/resume',
+    'post /campaigns/{id}/schedule/trigger',
   ])
 })
 

@@ -5,6 +5,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { NativeConnection } from '@temporalio/worker'
 import { expect, test, vi } from 'vitest'
 import { applyTemporalConfig } from '../../temporal-config/apply.ts'
+import { createStorySchedules } from '../../temporal-config/story-schedules.ts'
 import { storiesQueue } from '../../temporal-config/task-queues.ts'
 import {
   approveCampaign,
@@ -14,6 +15,7 @@ import {
   setCampaignBudget,
   campaignId as workflowIdOf,
 } from '../../workflows/contracts/prospect-campaign.ts'
+import { campaignScheduleId, savedSearchRunId } from '../../workflows/contracts/saved-search-run.ts'
 import { campaignWorld } from '../support/campaign-world.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import { startTestSandbox } from '../support/sandbox.ts'
@@ -26,6 +28,7 @@ const client = new Client({ connection: await Connection.connect({ address }), n
 const connection = await NativeConnection.connect({ address })
 await applyTemporalConfig(client)
 const organisation = await testOrganisation()
+const { organisationId } = organisation
 const sandbox = await startTestSandbox()
 const world = campaignWorld(organisation, sandbox, { client, connection })
 const patience = { timeout: 20_000, interval: 50 }
@@ -105,6 +108,23 @@ test('a campaign that waits for budget, then for approval', async () => {
   await world.stories.update(workflowIdOf(id), approveCampaign, { updateId: 'approved', args: ['system'] })
   await world.ended(id)
   await save(workflowIdOf(id), 'campaign-budget-approval')
+})
+
+test('a run of a saved search', async () => {
+  await using _ = await world.work()
+  const id = await world.start({ websites: sites('again', 3) })
+  await world.ended(id)
+  const story = { organisationId, args: { organisationId, campaignId: id }, subjectId: id, summary: 'Recorded' }
+  const rhythm = { at: { everyMs: 86_400_000 }, startAt: null, overlap: 'skip', catchUpMs: 60_000 } as const
+  const schedules = createStorySchedules(client)
+  const scheduleId = campaignScheduleId(id)
+  const started = { ...story, workflowId: savedSearchRunId(id), name: 'savedSearchRun' }
+  await schedules.set(scheduleId, rhythm, started, new Date())
+  await schedules.trigger(scheduleId, 'recorded')
+  const [action] = (await client.schedule.getHandle(scheduleId).describe()).info.recentActions
+  const workflowId = action?.action.workflow.workflowId ?? ''
+  await client.workflow.getHandle(workflowId).result()
+  await save(workflowId, 'saved-search-run')
 })
 
 test('a sweep of the outbox', async () => {

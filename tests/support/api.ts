@@ -7,7 +7,8 @@ import { createApiKey } from '../../db/api-keys.ts'
 import type { Database } from '../../db/client.ts'
 import { createOrganisation } from '../../db/organisations.ts'
 import type { OutboxRow } from '../../db/outbox.ts'
-import { type Stories, StoryNotRunning } from '../../temporal-config/stories.ts'
+import { type Stories, StoryNotRunning, StoryUnreachable } from '../../temporal-config/stories.ts'
+import type { StorySchedules } from '../../temporal-config/story-schedules.ts'
 import { type TestOrganisation, testOrganisation } from './organisation.ts'
 
 /** Stands for Temporal where that is not the point: replace its functions as a test needs. */
@@ -35,6 +36,12 @@ function standInStories(): StandInStories {
   return stories
 }
 
+/** Schedules while Temporal is away. */
+function noSchedules(): StorySchedules {
+  const away = () => Promise.reject(new StoryUnreachable('schedule'))
+  return { set: away, describe: away, pause: away, resume: away, trigger: away, remove: away }
+}
+
 interface Asked {
   key?: string | null
   body?: unknown
@@ -58,7 +65,7 @@ export interface TestApi extends TestOrganisation {
 /** The API on a port of its own, over a fresh database. Call it at the top of the file; it ends with the file. */
 export async function testApi(
   changes: Partial<ApiSettings> &
-    Partial<Pick<ApiWorld, 'clock' | 'log'>> & { watch?: (database: Database) => Database } = {},
+    Partial<Pick<ApiWorld, 'clock' | 'log' | 'schedules'>> & { watch?: (database: Database) => Database } = {},
 ): Promise<TestApi> {
   const organisation = await testOrganisation()
   const { database, system, organisationId } = organisation
@@ -66,11 +73,12 @@ export async function testApi(
     clock = () => new Date(),
     log = pino({ level: 'silent' }),
     watch = (same: Database) => same,
+    schedules = noSchedules(),
     ...settings
   } = changes
   const stories = standInStories()
   const api = createApi(
-    { database: watch(database), system, stories, clock, log },
+    { database: watch(database), system, stories, schedules, clock, log },
     { requestsPerMinute: 100_000, trustProxy: false, missingForSearch: null, checksAnswers: true, ...settings },
   )
   const server = createServer(api.app)

@@ -1,6 +1,10 @@
+import { Client, Connection } from '@temporalio/client'
+import { msToTs } from '@temporalio/common/lib/time.js'
 import { TestWorkflowEnvironment } from '@temporalio/testing'
-import { afterAll } from 'vitest'
+import { NativeConnection } from '@temporalio/worker'
+import { afterAll, vi } from 'vitest'
 import { z } from 'zod'
+import { applyTemporalConfig } from '../../temporal-config/apply.ts'
 import { askForServer } from './ask-for-server.ts'
 import type { TemporalAddress } from './test-servers.ts'
 
@@ -14,6 +18,19 @@ const TimeSkipping = z.discriminatedUnion('kind', [
 /** The dev server of this run, which all test files share: each keeps to task queues and workflow ids of its own. */
 export function temporalServer(): Promise<TemporalAddress> {
   return askForServer('/temporal', Address)
+}
+
+/** A namespace of this test file's own on that server, whose workers get nobody else's tasks. Call it at the top of the file. */
+export async function ownNamespace(namespace: string): Promise<{ client: Client; connection: NativeConnection }> {
+  const { address } = await temporalServer()
+  const connection = await NativeConnection.connect({ address })
+  const client = new Client({ connection: await Connection.connect({ address }), namespace })
+  afterAll(() => Promise.all([client.connection.close(), connection.close()]))
+  const workflowExecutionRetentionPeriod = msToTs('1 day')
+  await client.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod })
+  // The server's other parts hear of it after a while.
+  await vi.waitFor(() => applyTemporalConfig(client), { timeout: 50_000, interval: 200 })
+  return { client, connection }
 }
 
 /**

@@ -1,0 +1,226 @@
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { findCampaign } from '../../db/campaigns.ts'
+import type { Tx } from '../../db/client.ts'
+import { currentOrganisation } from '../../db/organisations.ts'
+import { type SavedSearchRun, savedSearchRuns } from '../../db/saved-searches.ts'
+import { StoryUnreachable } from '../../temporal-config/stories.ts'
+import {
+  NotScheduled,
+  ScheduleRefused,
+  type StorySchedule,
+  type StorySchedules,
+} from '../../temporal-config/story-schedules.ts'
+import { NewSchedule } from '../../workflows/contracts/saved-search-run.schema.ts'
+import {
+  campaignScheduleId,
+  type SavedSearchRunInput,
+  savedSearchRunId,
+} from '../../workflows/contracts/saved-search-run.ts'
+import { formatDuration } from '../../workflows/rules/durations.ts'
+import { found, invalidInput, Problem } from '../problem.ts'
+import { type Endpoint, route } from '../route.ts'
+import { CampaignParams, CampaignStatus } from './campaign-answers.ts'
+import { defineSchedule } from './schedule-definition.ts'
+
+const tag = 'Schedules'
+const path = '/campaigns/{id}/schedule'
+
+/** Of the runs to come, and of those that were. */
+const mostShown = 5
+
+const time = z.iso.datetime()
+
+const CampaignSchedule = z
+  .strictObject({
+    cron: z.string().nullable(),
+    every: z
+      .string()
+      .nullable()
+      .meta({ description: 'The interval as an ISO 8601 duration, where there is no cron line' }),
+    timeZone: z.string().nullable().meta({ description: 'Of the cron line' }),
+    startAt: time.nullable(),
+    overlap: z
+      .enum(['skip', 'buffer_one', 'cancel_other', 'other'])
+      .meta({ description: '`other`: as somebody has set it in the Temporal Web UI' }),
+    catchUp: z.string(),
+    paused: z.boolean(),
+    note: z.string().nullable().meta({ description: 'Why it was paused or resumed, and by whom' }),
+    nextRuns: z.array(time).meta({ description: `The next ${mostShown}; none while it is paused` }),
+    lastRuns: z
+      .array(z.strictObject({ campaignId: z.uuid(), dueAt: time, status: CampaignStatus }))
+      .meta({ description: `The newest ${mostShown}; all by \`/campaigns?savedSearchId=\`` }),
+    skippedRuns: z.int().meta({ description: 'Left out because the one before was still under way' }),
+    missedRuns: z.int().meta({ description: 'Left out because they would have been later than `catchUp`' }),
+  })
+  .meta({ id: 'CampaignSchedule' })
+
+type Action = 'pause' | 'resume' | 'trigger'
+
+const actions: Record<Action, { summary: string; description: string }> = {
+  pause: {
+    summary: 'Pause a schedule',
+    description:
+      'Begins no run until it is resumed. What is under way goes on, and what was due meanwhile is not made up for.',
+  },
+  resume: { summary: 'Resume a schedule', description: 'Goes on with the next run that is due.' },
+  trigger: {
+    summary: 'Run a saved search now',
+    description:
+      'Besides the runs that are due, also while the schedule is paused. With `overlap` `skip` refused while a run is under way.',
+  },
+}
+
+export function campaignScheduleRoutes({ schedules }: { schedules: StorySchedules }): Endpoint[] {
+  return [
+    route({
+      method: 'post',
+      path,
+      permission: 'campaigns:write',
+      tag,
+      summary: 'Schedule a campaign',
+      description:
+        'Makes the campaign a saved search that is run again and again, each time as a campaign of its own that tells what is new, changed and gone. Another schedule takes the place of the one before; a pause stays.',
+      params: CampaignParams,
+      body: NewSchedule,
+      example: { cron: '0 6 * * 1', timeZone: 'America/Chicago', overlap: 'skip', catchUp: 'P1D' },
+      problems: ['wrong_state'],
+      success: { status: 200, description: 'The schedule', schema: CampaignSchedule },
+      async handler({ params: { id }, body, caller, now, as }) {
+        const [campaign, organisation] = await as(async (tx) => [
+          found(await findCampaign(tx, id), 'campaign'),
+          await currentOrganisation(tx),
+        ])
+        if (campaign.savedSearchId !== null) {
+          throw new Problem(
+            'wrong_state',
+            `This is a run of a saved search: schedule campaign ${campaign.savedSearchId}.`,
+          )
+        }
+        const rhythm = defineSchedule(body, organisation.timeZone)
+        const args = { organisationId: caller.organisationId, campaignId: id } satisfies SavedSearchRunInput
+        const story = {
+          organisationId: caller.organisationId,
+          workflowId: savedSearchRunId(id),
+          name: 'savedSearchRun',
+          args,
+          subjectId: id,
+          summary: 'Saved search: a prospect campaign that is run again',
+        }
+        return answered(async () => {
+          await schedules.set(campaignScheduleId(id), rhythm, story, now)
+          return read(id, as)
+        })
+      },
+    }),
+
+    route({
+      method: 'get',
+      path,
+      permission: 'campaigns:read',
+      tag,
+      summary: 'Read a schedule',
+      params: CampaignParams,
+      success: { status: 200, description: 'The schedule with its next and last runs', schema: CampaignSchedule },
+      async handler({ params: { id }, as }) {
+        found(await as((tx) => findCampaign(tx, id)), 'campaign')
+        return answered(() => read(id, as))
+      },
+    }),
+
+    ...(['pause', 'resume', 'trigger'] as const).map((action) =>
+      route({
+        method: 'post',
+        path: `${path}/${action}`,
+        permission: 'campaigns:write',
+        tag,
+        ...actions[action],
+        params: CampaignParams,
+        ...(action === 'trigger' && { problems: ['wrong_state'] as const }),
+        success: { status: 200, description: 'The schedule now', schema: CampaignSchedule },
+        async handler({ params: { id }, caller, key, as }) {
+          found(await as((tx) => findCampaign(tx, id)), 'campaign')
+          return answered(async () => {
+            await act(action, campaignScheduleId(id), { actor: `key:${caller.keyId}`, key: key ?? randomUUID() })
+            return read(id, as)
+          })
+        },
+      }),
+    ),
+
+    route({
+      method: 'post',
+      path: `${path}/remove`,
+      permission: 'campaigns:write',
+      tag,
+      summary: 'Remove a schedule',
+      description: 'The campaign and its runs stay, and what is under way goes on.',
+      params: CampaignParams,
+      success: {
+        status: 200,
+        description: 'There is no schedule any more',
+        schema: z.strictObject({ removed: z.boolean() }),
+      },
+      async handler({ params: { id }, as }) {
+        found(await as((tx) => findCampaign(tx, id)), 'campaign')
+        return answered(async () => {
+          await schedules.remove(campaignScheduleId(id))
+          return { body: { removed: true } }
+        })
+      },
+    }),
+  ]
+
+  async function act(action: Action, scheduleId: string, by: { actor: string; key: string }): Promise<void> {
+    if (action !== 'trigger')
+      return schedules[action](scheduleId, `${action === 'pause' ? 'Paused' : 'Resumed'} by ${by.actor}`)
+    const { overlap, isRunning } = await schedules.describe(scheduleId)
+    if (overlap === 'skip' && isRunning) {
+      throw new Problem('wrong_state', 'A run is still under way, and by `overlap` another one would be left out.')
+    }
+    return schedules.trigger(scheduleId, by.key)
+  }
+
+  async function read(id: string, as: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>) {
+    const schedule = await schedules.describe(campaignScheduleId(id))
+    const runs = await as((tx) => savedSearchRuns(tx, id, mostShown))
+    return { body: scheduleAnswer(schedule, runs) }
+  }
+}
+
+/** What Temporal says no to, as an answer. */
+async function answered<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof NotScheduled) throw new Problem('not_found', 'This campaign has no schedule.')
+    if (error instanceof ScheduleRefused) {
+      throw invalidInput([
+        { pointer: '', detail: 'Temporal does not understand this schedule. Does its server know the time zone?' },
+      ])
+    }
+    if (!(error instanceof StoryUnreachable)) throw error
+    throw new Problem('temporarily_unavailable', 'Temporal gave no answer in time. It is safe to ask again.', {
+      headers: { 'retry-after': '5' },
+      cause: error,
+    })
+  }
+}
+
+function scheduleAnswer(schedule: StorySchedule, runs: readonly SavedSearchRun[]): z.input<typeof CampaignSchedule> {
+  const { at, startAt, overlap, catchUpMs, paused, note, next, skipped, missed } = schedule
+  return {
+    cron: 'cron' in at ? at.cron || null : null,
+    every: 'everyMs' in at ? formatDuration(at.everyMs) : null,
+    timeZone: 'cron' in at ? at.timeZone : null,
+    startAt: startAt?.toISOString() ?? null,
+    overlap,
+    catchUp: formatDuration(catchUpMs),
+    paused,
+    note,
+    nextRuns: paused ? [] : next.slice(0, mostShown).map((due) => due.toISOString()),
+    lastRuns: runs.map(({ campaignId, dueAt, status }) => ({ campaignId, dueAt: dueAt.toISOString(), status })),
+    skippedRuns: skipped,
+    missedRuns: missed,
+  }
+}

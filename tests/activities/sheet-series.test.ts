@@ -1,0 +1,101 @@
+import { MockActivityEnvironment } from '@temporalio/testing'
+import { DefaultLogger } from '@temporalio/worker'
+import { afterAll, expect, test } from 'vitest'
+import type { BatchResult } from '../../activities/searches.ts'
+import { createSheetActivities } from '../../activities/sheets.ts'
+import { insertSavedSearchRun } from '../../db/saved-searches.ts'
+import { findSheetExport } from '../../db/sheet-exports.ts'
+import { latestStoryEvents } from '../../db/story-events.ts'
+import { campaignRow } from '../support/campaign-rows.ts'
+import { googleSheets, valuesOf } from '../support/google.ts'
+import { testOrganisation } from '../support/organisation.ts'
+import { startTestSandbox } from '../support/sandbox.ts'
+
+const { database, organisationId } = await testOrganisation()
+const sandbox = await startTestSandbox()
+afterAll(() => sandbox.close())
+const as = <T>(work: Parameters<typeof database.as<T>>[1]) => database.as(organisationId, work)
+
+const isExported = { export: { formats: ['csv' as const], minScore: 0, sheet: { people: [] } } }
+
+/** A saved campaign that is running and has found the businesses from 0 on. */
+async function savedCampaign(businesses: number): Promise<string> {
+  const id = await campaignRow(database, organisationId, { status: 'running' }, isExported)
+  await finds(id, id, 0, businesses)
+  return id
+}
+
+/** A run of it that is under way and has found these businesses. */
+async function runOf(savedSearchId: string, dueAt: string, from: number, to: number): Promise<string> {
+  const run = { savedSearchId, dueAt: new Date(dueAt), now: new Date(dueAt) }
+  const id = (await as((tx) => insertSavedSearchRun(tx, run))) ?? ''
+  await as((tx) => tx`update campaigns set status = 'running' where id = ${id}`)
+  await finds(savedSearchId, id, from, to)
+  return id
+}
+
+function finds(savedSearchId: string, id: string, from: number, to: number) {
+  return as(async (tx) => {
+    const names = Array.from({ length: to - from }, (_, index) => `${savedSearchId}/${from + index}`)
+    await tx`
+      insert into prospects (name) select wanted from unnest(${names}::text[]) as wanted
+      where not exists (select from prospects where name = wanted)`
+    await tx`
+      insert into site_visits (campaign_id, prospect_id, status, score, reasons, finished_at)
+      select ${id}, prospects.id, 'done', 50, '[]', now() from prospects where name = any(${names})`
+  })
+}
+
+function exportOf(campaignId: string, settings: Parameters<typeof googleSheets>[1] = {}): Promise<BatchResult> {
+  const sheets = googleSheets(sandbox, settings)
+  const { exportToSheet } = createSheetActivities({ database, sheets, clock: () => new Date() })
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
+  return environment.run(exportToSheet, { organisationId, campaignId, now: 0 })
+}
+
+/** The businesses in the spreadsheet, by number. */
+async function businessesIn(campaignId: string): Promise<number[]> {
+  const row = await as((tx) => findSheetExport(tx, campaignId))
+  const names = (await valuesOf(sandbox, row?.spreadsheet?.id ?? '', 'C2:C')).flat().map(String)
+  return names.map((name) => Number(name.split('/')[1])).toSorted((a, b) => a - b)
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, number) => number)
+
+test('a later run adds what the spreadsheet of the series lacks, and counts all that it has found', async () => {
+  const saved = await savedCampaign(250)
+  await exportOf(saved)
+  const run = await runOf(saved, '2026-01-05T06:00:00Z', 100, 300)
+  await exportOf(run)
+  expect(await businessesIn(run)).toEqual(upTo(300))
+  expect(await as((tx) => findSheetExport(tx, run))).toEqual(await as((tx) => findSheetExport(tx, saved)))
+  expect(await as((tx) => latestStoryEvents(tx, run, 'prospect.exported', 1))).toMatchObject([
+    { data: { done: 200, total: 200 } },
+  ])
+})
+
+test('two runs of a series at once add no row twice', async () => {
+  const saved = await savedCampaign(1)
+  await exportOf(saved)
+  const [one, other] = [
+    await runOf(saved, '2026-01-05T06:00:00Z', 0, 700),
+    await runOf(saved, '2026-01-12T06:00:00Z', 300, 900),
+  ]
+  await Promise.all([exportOf(one), exportOf(other)])
+  expect(await businessesIn(saved)).toEqual(upTo(900))
+})
+
+test('what a run left unclear when it ended is written by the next, which has not found it', async () => {
+  const saved = await savedCampaign(150)
+  let changes = 0
+  const lost = async (url: string, init?: RequestInit): Promise<Response> => {
+    if (!url.endsWith(':batchUpdate') || ++changes === 1) return fetch(url, init)
+    await as((tx) => tx`update campaigns set status = 'cancelled' where id = ${saved}`)
+    throw new Error('lost before it arrived')
+  }
+  await exportOf(saved, { fetch: lost })
+  expect(await businessesIn(saved)).toEqual([])
+  const run = await runOf(saved, '2026-01-05T06:00:00Z', 100, 200)
+  expect(await exportOf(run)).toMatchObject({ finished: true })
+  expect(await businessesIn(run)).toEqual(upTo(200))
+})
