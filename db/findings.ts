@@ -4,12 +4,24 @@ import type { Tx } from './client.ts'
 export interface Finding {
   /** Its place on the page, from 0. */
   position: number
-  /** What makes it the same business as another finding. */
-  key: { kind: 'domain' | 'place'; value: string }
+  /** What makes it the same business as another finding, the stronger first; at least one. */
+  keys: readonly BusinessKey[]
   name: string | null
   website: string | null
   phone: string | null
   address: string | null
+}
+
+interface BusinessKey {
+  kind: 'domain' | 'place'
+  value: string
+}
+
+/** A prospect and what the page shows of it. */
+interface Business {
+  prospectId: string
+  hasDomain: boolean
+  findings: Finding[]
 }
 
 /**
@@ -20,66 +32,103 @@ export async function recordFindings(
   tx: Tx,
   page: { campaignId: string; searchId: string; findings: readonly Finding[] },
 ): Promise<void> {
+  const { campaignId, searchId } = page
   if (page.findings.length === 0) return
-  const prospects = await claimProspects(tx, page.findings)
-  const sightings = page.findings.map((finding) => ({
-    searchId: page.searchId,
-    position: finding.position,
-    campaignId: page.campaignId,
-    prospectId: prospects.get(keyText(finding.key)) ?? missing(finding),
-  }))
+  const businesses = await claimBusinesses(tx, page.findings)
+  const knownWebsites = await completeProspects(tx, businesses)
+  const sightings = businesses.flatMap(({ prospectId, findings }) =>
+    findings.map(({ position }) => ({ searchId, position, campaignId, prospectId })),
+  )
   await tx`insert into sightings ${tx(sightings)} on conflict do nothing`
-  // The address is this campaign's own finding: what another one found years ago may be gone.
-  const visits = page.findings.map((finding) => ({
-    campaignId: page.campaignId,
-    prospectId: prospects.get(keyText(finding.key)) ?? missing(finding),
-    url: finding.website,
+  // The address is this campaign's own finding where it has one: what another one found years ago may be gone.
+  const visits = businesses.map(({ prospectId, findings }) => ({
+    campaignId,
+    prospectId,
+    url: first(findings, 'website') ?? knownWebsites.get(prospectId) ?? null,
   }))
-  await tx`insert into site_visits ${tx(visits)} on conflict do nothing`
+  await tx`
+    insert into site_visits ${tx(visits)}
+    on conflict (campaign_id, prospect_id) do update set url = excluded.url
+    where site_visits.status = 'pending' and site_visits.url is null and excluded.url is not null`
 }
 
-/** The prospect's id for each key, made where the business is new, completed where it was known with less. */
-async function claimProspects(tx: Tx, findings: readonly Finding[]): Promise<Map<string, string>> {
-  const byKey = new Map<string, Finding>()
+/**
+ * Sorts findings by business and claims the keys that nobody has. The domain tells whose a finding is, else the place. A domain that
+ * nobody has joins the business at its place unless that has one already; two businesses that were known apart stay two.
+ */
+async function claimBusinesses(tx: Tx, findings: readonly Finding[]): Promise<Business[]> {
+  // One page of an organisation at a time: keys of two kinds, each of which may bring another business in, have no order to lock them in.
+  await tx`select pg_advisory_xact_lock(hashtextextended('findings/' || current_organisation(), 0))`
+  const owners = await ownersOf(
+    tx,
+    findings.flatMap(({ keys }) => keys),
+  )
+  const strangers = await newProspectIds(tx, findings.length)
+  const claims: (BusinessKey & { prospectId: string })[] = []
   for (const finding of findings) {
-    const known = byKey.get(keyText(finding.key))
-    byKey.set(keyText(finding.key), known ? completed(known, finding) : finding)
+    const owner = finding.keys
+      .map((key) => owners.get(keyText(key)))
+      .find((known, strength) => known !== undefined && (strength === 0 || !known.hasDomain))
+    const business = owner ?? { prospectId: strangers.shift() ?? missing(), hasDomain: false, findings: [] }
+    business.findings.push(finding)
+    for (const key of finding.keys.filter((each) => !owners.has(keyText(each)))) {
+      owners.set(keyText(key), business)
+      business.hasDomain ||= key.kind === 'domain'
+      claims.push({ ...key, prospectId: business.prospectId })
+    }
   }
-  // In one order everywhere, so that two pages with the same businesses cannot wait for each other.
-  const keys = [...byKey.keys()].sort()
-  const claims = keys.map((key) => byKey.get(key)?.key).filter((key) => key !== undefined)
-  await tx`insert into prospect_keys ${tx(claims, 'kind', 'value')} on conflict do nothing`
-  const rows = await tx<{ kind: string; value: string; prospectId: string }[]>`
-    select kind, value, prospect_id from prospect_keys
-    where (kind, value) in (select * from unnest(${claims.map((c) => c.kind)}::text[], ${claims.map((c) => c.value)}::text[]))`
-  const ids = new Map(rows.map((row) => [`${row.kind}:${row.value}`, row.prospectId]))
-  const prospects = keys.flatMap((key) => {
-    const finding = byKey.get(key)
-    const id = ids.get(key)
-    return finding && id
-      ? [{ id, name: finding.name, website: finding.website, phone: finding.phone, address: finding.address }]
-      : []
-  })
-  await tx`
+  if (claims.length > 0) await tx`insert into prospect_keys ${tx(claims, 'kind', 'value', 'prospectId')}`
+  return [...new Set(owners.values())].filter((business) => business.findings.length > 0)
+}
+
+/** The businesses that keys belong to, each once, under the texts of all its keys among these. */
+async function ownersOf(tx: Tx, keys: readonly BusinessKey[]): Promise<Map<string, Business>> {
+  const rows = await tx<(BusinessKey & { prospectId: string; hasDomain: boolean })[]>`
+    select kind, value, prospect_id, exists (
+        select from prospect_keys as other where other.prospect_id = prospect_keys.prospect_id and other.kind = 'domain'
+      ) as has_domain
+    from prospect_keys
+    where (kind, value) in (select * from unnest(${keys.map(({ kind }) => kind)}::text[], ${keys.map(({ value }) => value)}::text[]))`
+  const businesses = new Map<string, Business>()
+  const owners = new Map<string, Business>()
+  for (const { prospectId, hasDomain, ...key } of rows) {
+    const business = businesses.get(prospectId) ?? { prospectId, hasDomain, findings: [] }
+    businesses.set(prospectId, business)
+    owners.set(keyText(key), business)
+  }
+  return owners
+}
+
+/** Made here, since keys and prospects name each other; in ascending order, so that prospects are listed as they were found. */
+async function newProspectIds(tx: Tx, count: number): Promise<string[]> {
+  const rows = await tx<{ id: string }[]>`select uuidv7() as id from generate_series(1, ${count})`
+  return rows.map(({ id }) => id)
+}
+
+/** Makes the prospects that are new and completes those that were known with less. Returns the websites that they now have. */
+async function completeProspects(tx: Tx, businesses: readonly Business[]): Promise<Map<string, string | null>> {
+  const prospects = businesses.map(({ prospectId, findings }) => ({
+    id: prospectId,
+    name: first(findings, 'name'),
+    website: first(findings, 'website'),
+    phone: first(findings, 'phone'),
+    address: first(findings, 'address'),
+  }))
+  const rows = await tx<{ id: string; website: string | null }[]>`
     insert into prospects ${tx(prospects)}
     on conflict (id) do update set
       name = coalesce(prospects.name, excluded.name), website = coalesce(prospects.website, excluded.website),
-      phone = coalesce(prospects.phone, excluded.phone), address = coalesce(prospects.address, excluded.address)`
-  return ids
+      phone = coalesce(prospects.phone, excluded.phone), address = coalesce(prospects.address, excluded.address)
+    returning id, website`
+  return new Map(rows.map(({ id, website }) => [id, website]))
 }
 
-function completed(known: Finding, other: Finding): Finding {
-  return {
-    ...known,
-    name: known.name ?? other.name,
-    website: known.website ?? other.website,
-    phone: known.phone ?? other.phone,
-    address: known.address ?? other.address,
-  }
+function first(findings: readonly Finding[], fact: 'name' | 'website' | 'phone' | 'address'): string | null {
+  return findings.find((finding) => finding[fact] !== null)?.[fact] ?? null
 }
 
-const keyText = (key: Finding['key']): string => `${key.kind}:${key.value}`
-
-function missing(finding: Finding): never {
-  throw new Error(`no prospect for the ${finding.key.kind} of finding ${finding.position}`)
+function missing(): never {
+  throw new Error('there are more new businesses than findings')
 }
+
+const keyText = ({ kind, value }: BusinessKey): string => `${kind}:${value}`

@@ -30,8 +30,8 @@ const now = new Date('2026-01-05T12:00:00Z')
 const prospectId = await database.as(organisationId, async (tx) => {
   const page = await claimSearchPage(tx, { campaignId, engine: 'google', fingerprint: 'x', page: 0 }, now)
   if (page.action !== 'ask') throw new Error('the page is new')
-  const business = { key: { kind: 'domain', value: 'bakery.test' } } as const
-  const finding = { ...business, position: 0, name: null, website: 'bakery.test', phone: null, address: null }
+  const keys = [{ kind: 'domain', value: 'bakery.test' }] as const
+  const finding = { position: 0, keys, name: null, website: 'bakery.test', phone: null, address: null }
   await recordFindings(tx, { campaignId, searchId: page.searchId, findings: [finding] })
   const [row] = await tx<{ id: string }[]>`select id from prospects`
   return row?.id ?? ''

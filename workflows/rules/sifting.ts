@@ -1,4 +1,4 @@
-import { type BusinessKey, businessKey, isDirectory, parseWebsite } from './websites.ts'
+import { type BusinessKey, businessKeys, isDirectory, parseWebsite } from './websites.ts'
 
 /** A business as a search or the user's own list shows it. */
 export interface ShownBusiness {
@@ -12,7 +12,8 @@ export interface ShownBusiness {
 export interface SiftedBusiness extends Omit<ShownBusiness, 'placeId'> {
   /** Its place on the page, from 0. */
   position: number
-  key: BusinessKey
+  /** What makes it the same business as another, the stronger first; at least one. */
+  keys: BusinessKey[]
 }
 
 export interface Dropped {
@@ -31,10 +32,10 @@ export function sift(
   const kept: SiftedBusiness[] = []
   for (const [position, { placeId, ...business }] of businesses.entries()) {
     const { website, isListing } = ownSite(business.website)
-    const key = businessKey({ website, placeId })
-    if (key === null) dropped[isListing ? 'droppedDirectories' : 'droppedUnusable'] += 1
+    const keys = businessKeys({ website, placeId })
+    if (keys.length === 0) dropped[isListing ? 'droppedDirectories' : 'droppedUnusable'] += 1
     else if (website !== null && isExcluded(website)) dropped.droppedExclusions += 1
-    else kept.push({ ...business, position, key, website })
+    else kept.push({ ...business, position, keys, website })
   }
   return { kept, dropped }
 }

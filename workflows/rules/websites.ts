@@ -54,21 +54,17 @@ export function homePageOf(page: string): string {
 export type BusinessKey = { kind: 'domain' | 'place'; value: string }
 
 /**
- * What tells one business from another: its own registrable domain (`shop.bakery.co.uk` is bakery.co.uk, but every shop on a
- * hosting platform counts for itself), else the place it is at. A page on a directory says nothing about whose it is.
+ * What tells one business from another, the stronger first: its own registrable domain (`shop.bakery.co.uk` is bakery.co.uk, but every
+ * shop on a hosting platform counts for itself), and the place it is at. A page on a directory says nothing about whose it is.
  */
-export function businessKey({
-  website,
-  placeId,
-}: {
-  website: string | null
-  placeId: string | null
-}): BusinessKey | null {
+export function businessKeys({ website, placeId }: { website: string | null; placeId: string | null }): BusinessKey[] {
+  const keys: BusinessKey[] = []
   const parsed = website === null ? null : parseWebsite(website)
   if (parsed !== null && !('problem' in parsed) && !isDirectory(parsed.host)) {
-    return { kind: 'domain', value: ownDomain(parsed) }
+    keys.push({ kind: 'domain', value: ownDomain(parsed) })
   }
-  return placeId ? { kind: 'place', value: placeId } : null
+  if (placeId) keys.push({ kind: 'place', value: placeId })
+  return keys
 }
 
 // Addresses, names of one word and bare public suffixes have no registrable domain: there the port belongs to the identity.

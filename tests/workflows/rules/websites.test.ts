@@ -1,7 +1,7 @@
 import { assert, constantFrom, domain, oneof, property, string, tuple, webUrl } from 'fast-check'
 import { expect, test } from 'vitest'
 import { directoryBrands, directoryDomains } from '../../../workflows/rules/directories.ts'
-import { businessKey, exclusionOf, homePageOf, isDirectory, parseWebsite } from '../../../workflows/rules/websites.ts'
+import { businessKeys, exclusionOf, homePageOf, isDirectory, parseWebsite } from '../../../workflows/rules/websites.ts'
 
 test.each([
   ['bakery.com', 'bakery.com', 'https://bakery.com/'],
@@ -48,7 +48,9 @@ test('what was understood once is understood the same again, and any text gets a
   )
 })
 
-const keyOf = (website: string | null, placeId: string | null = null) => businessKey({ website, placeId })
+const keysOf = (website: string | null, placeId: string | null = null) => businessKeys({ website, placeId })
+
+const place = { kind: 'place', value: 'place-1' }
 
 test.each([
   ['https://www.bakery.com/menu', 'bakery.com'],
@@ -62,16 +64,15 @@ test.each([
   ['[::1]:3003', '[::1]:3003'],
   ['http://intranet/', 'intranet'],
 ])('%s belongs to the business of %s', (website, value) => {
-  expect(keyOf(website, 'place-1')).toEqual({ kind: 'domain', value })
+  expect(keysOf(website, 'place-1')).toEqual([{ kind: 'domain', value }, place])
 })
 
 test('where there is no website of its own, a business is told by its place', () => {
-  const place = { kind: 'place', value: 'place-1' }
-  expect(keyOf(null, 'place-1')).toEqual(place)
-  expect(keyOf('not a website', 'place-1')).toEqual(place)
-  expect(keyOf('https://www.facebook.com/annasbakery', 'place-1')).toEqual(place)
-  expect(keyOf('https://www.facebook.com/annasbakery')).toBeNull()
-  expect(keyOf(null)).toBeNull()
+  expect(keysOf(null, 'place-1')).toEqual([place])
+  expect(keysOf('not a website', 'place-1')).toEqual([place])
+  expect(keysOf('https://www.facebook.com/annasbakery', 'place-1')).toEqual([place])
+  expect(keysOf('https://www.facebook.com/annasbakery')).toEqual([])
+  expect(keysOf(null)).toEqual([])
 })
 
 test('one business has one key, however its website is written', () => {
@@ -80,7 +81,7 @@ test('one business has one key, however its website is written', () => {
   const path = constantFrom('', '/', '/menu?x=1', '/#contact')
   assert(
     property(tuple(scheme, name, path), ([before, sub, after]) => {
-      expect(keyOf(`${before}${sub}Bakery.co.uk${after}`)).toEqual({ kind: 'domain', value: 'bakery.co.uk' })
+      expect(keysOf(`${before}${sub}Bakery.co.uk${after}`)).toEqual([{ kind: 'domain', value: 'bakery.co.uk' }])
     }),
   )
 })
