@@ -40,9 +40,12 @@ export interface FoundBusiness {
   placeId: string | null
   phone: string | null
   address: string | null
+  /** Shown because it pays for it. */
+  isAd: boolean
 }
 
 export interface SearchPage {
+  /** In the order of the page, the ads after the results. */
   businesses: FoundBusiness[]
   hasMore: boolean
 }

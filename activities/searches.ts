@@ -59,7 +59,7 @@ export function createSearchActivities({
             const identity = { campaignId: batch.campaignId, engine: 'list' as const, fingerprint: 'list', page }
             const businesses = definition.websites
               .slice(page * websitesPerPage, (page + 1) * websitesPerPage)
-              .map(({ name, website }) => ({ name, website, placeId: null, phone: null, address: null }))
+              .map(({ name, website }) => ({ name, website, placeId: null, phone: null, address: null, isAd: false }))
             const answer = { ...sift(businesses, isExcluded), results: businesses.length, hasMore: page + 1 < pages }
             const claim = await database.as(batch.organisationId, async (tx) => {
               const claimed = await claimWhileRunning(tx, identity, decisionTime(clock, batch.now))
@@ -109,12 +109,12 @@ export function createSearchActivities({
               }
               throw error
             })
-            const businesses = found.businesses
-              .slice(0, wanted.limit - taken)
-              .map((business) => shown(business, definition.country))
-            taken += businesses.length
-            const hasMore = found.hasMore && businesses.length > 0 && taken < wanted.limit
-            const answer = { ...sift(businesses, isExcluded), results: businesses.length, hasMore }
+            const results = found.businesses.filter(({ isAd }) => !isAd).slice(0, wanted.limit - taken)
+            const ads = found.businesses.filter(({ isAd }) => isAd) // beside the limit, since they cost nothing
+            const businesses = [...results, ...ads].map((business) => shown(business, definition.country))
+            taken += results.length
+            const hasMore = found.hasMore && results.length > 0 && taken < wanted.limit
+            const answer = { ...sift(businesses, isExcluded), results: results.length, hasMore }
             await database.as(batch.organisationId, (tx) => record(tx, batch, definition, claim.searchId, answer))
             if (!hasMore) return result(batch, true)
           }

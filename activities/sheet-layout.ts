@@ -8,6 +8,7 @@ interface Column extends SheetColumn {
 /** A cell of Google Sheets takes 50,000 characters; nobody reads a tenth of that. */
 const longestText = 5_000
 
+/** New ones go last: a spreadsheet that is being filled keeps the header it was given. */
 const columns: Column[] = [
   { title: 'Score', look: 'score', widthPixels: 60, value: ({ score }) => score },
   { title: 'Name', look: 'text', widthPixels: 220, value: ({ name }) => name },
@@ -40,6 +41,7 @@ const columns: Column[] = [
     widthPixels: 160,
     value: ({ failure, failureDetail }) => (failureDetail === null ? failure : `${failure} (${failureDetail})`),
   },
+  { title: 'Runs ads', look: 'text', widthPixels: 70, value: ({ runsAds }) => yesOrNo(runsAds) },
 ]
 
 /** The columns of a campaign's spreadsheet after the key. */

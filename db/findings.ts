@@ -10,6 +10,8 @@ export interface Finding {
   website: string | null
   phone: string | null
   address: string | null
+  /** Whether the business paid for being shown. */
+  isAd: boolean
 }
 
 interface BusinessKey {
@@ -37,7 +39,7 @@ export async function recordFindings(
   const businesses = await claimBusinesses(tx, page.findings)
   const knownWebsites = await completeProspects(tx, businesses)
   const sightings = businesses.flatMap(({ prospectId, findings }) =>
-    findings.map(({ position }) => ({ searchId, position, campaignId, prospectId })),
+    findings.map(({ position, isAd }) => ({ searchId, position, campaignId, prospectId, isAd })),
   )
   await tx`insert into sightings ${tx(sightings)} on conflict do nothing`
   // The address is this campaign's own finding where it has one: what another one found years ago may be gone.

@@ -9,6 +9,8 @@ export interface CampaignProspect {
   address: string | null
   /** How often the campaign's searches and list showed it. */
   sightings: number
+  /** Whether one of this campaign's searches showed it as an ad. */
+  runsAds: boolean
   status: 'pending' | 'reading' | 'done'
   failure: string | null
   failureDetail: string | null
@@ -54,7 +56,7 @@ export function listCampaignProspects(
   page: { after: string | null; limit: number; minScore?: number },
 ): Promise<CampaignProspect[]> {
   return tx<CampaignProspect[]>`
-    select ${prospectColumns(tx, campaignId)}
+    select ${prospectColumns(tx)}
     from site_visits as visit join prospects as prospect on prospect.id = visit.prospect_id
     where visit.campaign_id = ${campaignId}
       and ${page.after === null ? tx`true` : tx`visit.prospect_id > ${page.after}`}
@@ -65,17 +67,23 @@ export function listCampaignProspects(
 /** The campaign's prospects with the highest scores, the best first. */
 export function bestProspects(tx: Tx, campaignId: string, limit: number): Promise<CampaignProspect[]> {
   return tx<CampaignProspect[]>`
-    select ${prospectColumns(tx, campaignId)}
+    select ${prospectColumns(tx)}
     from site_visits as visit join prospects as prospect on prospect.id = visit.prospect_id
     where visit.campaign_id = ${campaignId} and visit.score is not null
     order by visit.score desc, visit.prospect_id limit ${limit}`
 }
 
-const prospectColumns = (tx: Tx, campaignId: string) => tx`
+/** The columns of a CampaignProspect, of the tables `visit` and `prospect`. */
+export const prospectColumns = (tx: Tx) => tx`
   prospect.id, prospect.name, coalesce(visit.url, prospect.website) as website, prospect.phone, prospect.address,
   (select count(*)::int from sightings
-   where sightings.prospect_id = prospect.id and sightings.campaign_id = ${campaignId}) as sightings,
+   where sightings.prospect_id = visit.prospect_id and sightings.campaign_id = visit.campaign_id) as sightings,
+  ${runsAds(tx)} as runs_ads,
   visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons, visit.change, visit.changed`
+
+const runsAds = (tx: Tx) => tx`
+  exists (select from sightings
+    where sightings.prospect_id = visit.prospect_id and sightings.campaign_id = visit.campaign_id and sightings.is_ad)`
 
 export interface Prospect {
   id: string
@@ -99,12 +107,14 @@ export interface ProspectSighting {
   /** Both from 0. */
   page: number
   position: number
+  isAd: boolean
 }
 
 /** The newest first. */
 export function prospectSightings(tx: Tx, prospectId: string, limit: number): Promise<ProspectSighting[]> {
   return tx<ProspectSighting[]>`
-    select sighting.campaign_id, sighting.search_id, search.engine, search.page, sighting.position
+    select sighting.campaign_id, sighting.search_id, search.engine, search.page, sighting.position,
+      sighting.is_ad
     from sightings as sighting join searches as search on search.id = sighting.search_id
     where sighting.prospect_id = ${prospectId}
     order by sighting.search_id desc, sighting.position limit ${limit}`

@@ -71,6 +71,7 @@ export async function recordRefusal(tx: Tx, searchId: string): Promise<void> {
 }
 
 export interface SearchAnswer {
+  /** Without the ads. */
   results: number
   /** Whether the next page is wanted: false ends the search. */
   hasMore: boolean

@@ -1,5 +1,5 @@
 import type { Tx } from './client.ts'
-import type { CampaignProspect } from './prospects.ts'
+import { type CampaignProspect, prospectColumns } from './prospects.ts'
 
 /** What a campaign's definition says about its spreadsheet. */
 export interface SheetWish {
@@ -156,10 +156,7 @@ export function sheetProspects(
   prospectIds: readonly string[],
 ): Promise<CampaignProspect[]> {
   return tx<CampaignProspect[]>`
-    select prospect.id, prospect.name, prospect.website, prospect.phone, prospect.address,
-      (select count(*)::int from sightings
-       where sightings.prospect_id = prospect.id and sightings.campaign_id = visit.campaign_id) as sightings,
-      visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons, visit.change, visit.changed
+    select ${prospectColumns(tx)}
     from site_visits as visit join prospects as prospect on prospect.id = visit.prospect_id
     where visit.prospect_id = any(${[...prospectIds]}::uuid[]) and visit.campaign_id = (
       select look.campaign_id from site_visits as look join campaigns as run on run.id = look.campaign_id

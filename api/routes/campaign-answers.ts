@@ -34,7 +34,7 @@ const count = z.int().min(0)
 
 export const CampaignCounts = z
   .strictObject({
-    sightings: count.meta({ description: 'Results that searches and the own list showed' }),
+    sightings: count.meta({ description: 'Results and ads that searches showed, and lines of the own list' }),
     prospects: count.meta({ description: 'Different businesses among them' }),
     droppedDirectories: count,
     droppedExclusions: count,

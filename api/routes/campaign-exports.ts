@@ -117,13 +117,14 @@ const csvColumns = [
   'score',
   'reasons',
   'sightings',
+  'runsAds',
   'failure',
   'failureDetail',
   'prospectId',
 ]
 
 function csvCells(prospect: CampaignProspect): (string | number | null)[] {
-  const { name, website, phone, address, analysis, score, reasons, sightings, failure, failureDetail, id } = prospect
+  const { id, name, website, phone, address, analysis, score, reasons, sightings, runsAds } = prospect
   return [
     name,
     website,
@@ -143,8 +144,9 @@ function csvCells(prospect: CampaignProspect): (string | number | null)[] {
     score,
     (reasons ?? []).map(({ text, points }) => `${text} (${points})`).join('; '),
     sightings,
-    failure,
-    failureDetail,
+    String(runsAds),
+    prospect.failure,
+    prospect.failureDetail,
     id,
   ]
 }

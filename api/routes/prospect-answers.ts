@@ -66,13 +66,14 @@ export const CampaignProspectAnswer = z
   .strictObject({
     ...businessFields,
     sightings: z.int().min(1).meta({ description: 'How often the searches and the list showed it' }),
+    runsAds: z.boolean().meta({ description: "Whether one of the campaign's searches showed it as an ad" }),
     ...visitFields,
   })
   .meta({ id: 'CampaignProspect' })
 
 export function campaignProspectAnswer(row: CampaignProspect): z.input<typeof CampaignProspectAnswer> {
-  const { id, name, website, phone, address, sightings } = row
-  return { id, name, website, phone, address, sightings, ...visitAnswer(row) }
+  const { id, name, website, phone, address, sightings, runsAds } = row
+  return { id, name, website, phone, address, sightings, runsAds, ...visitAnswer(row) }
 }
 
 export function visitAnswer(

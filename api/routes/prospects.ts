@@ -29,7 +29,8 @@ const Prospect = z
           searchId: z.uuid(),
           engine: z.enum(['list', 'google', 'google_maps']).meta({ description: '`list` is your own list' }),
           page: z.int().meta({ description: 'From 0' }),
-          position: z.int().meta({ description: 'Its place on the page, from 0' }),
+          position: z.int().meta({ description: 'Its place on the page, from 0; ads come after the results' }),
+          isAd: z.boolean().meta({ description: 'Whether it was shown as an ad' }),
         }),
       )
       .meta({ description: `Each time a search or a list showed it, the newest ${mostShown}` }),

@@ -92,7 +92,11 @@ const Frame = z.object({
   search_metadata: z.object({ status: z.string() }),
   serpapi_pagination: z.object({ next: z.string().optional() }).optional(),
 })
-const OrganicAnswer = Frame.extend({ organic_results: z.array(z.unknown()).default([]) })
+const OrganicAnswer = Frame.extend({
+  organic_results: z.array(z.unknown()).default([]),
+  /** Come with the page at no further cost. */
+  ads: z.array(z.unknown()).catch([]),
+})
 const MapsAnswer = Frame.extend({
   local_results: z.array(z.unknown()).default([]),
   /** Stands in the place of `local_results` when exactly one business fits. */
@@ -100,9 +104,14 @@ const MapsAnswer = Frame.extend({
 })
 
 const OrganicResult = z.object({ title: z.string(), link: z.string() })
+/** `tracking_link` is not read: it leads to the business by way of Google, who counts and bills it as a click. */
+const Ad = OrganicResult
+/** More than any page has. */
+const mostAds = 50
 const Place = z.object({
   title: z.string(),
-  place_id: z.string().optional(),
+  /** One that is too long for an index would cost its page. */
+  place_id: z.string().max(255).optional().catch(undefined),
   phone: z.string().optional(),
   address: z.string().optional(),
   website: z.string().optional(),
@@ -110,14 +119,13 @@ const Place = z.object({
 
 function organicPage(answer: unknown): SearchPage {
   const page = finished(OrganicAnswer, answer)
-  const businesses = entries(OrganicResult, page.organic_results).map(({ title, link }) => ({
-    name: title,
-    website: link,
-    placeId: null,
-    phone: null,
-    address: null,
-  }))
-  return { businesses, hasMore: hasNext(page) }
+  const results = entries(OrganicResult, page.organic_results).map((result) => linked(result, false))
+  const ads = fitting(Ad, page.ads.slice(0, mostAds)).map((ad) => linked(ad, true))
+  return { businesses: [...results, ...ads], hasMore: hasNext(page) }
+}
+
+function linked({ title, link }: z.infer<typeof OrganicResult>, isAd: boolean): FoundBusiness {
+  return { name: title, website: link, placeId: null, phone: null, address: null, isAd }
 }
 
 function mapsPage(answer: unknown): SearchPage {
@@ -130,6 +138,7 @@ function mapsPage(answer: unknown): SearchPage {
       placeId: place.place_id || null,
       phone: place.phone || null,
       address: place.address || null,
+      isAd: false,
     }),
   )
   return { businesses, hasMore: hasNext(page) }
@@ -155,9 +164,13 @@ function finished<Answer extends z.infer<typeof Frame>>(schema: z.ZodType<Answer
 
 /** One odd entry is passed over, so that it cannot cost its page; a page of nothing else is an API that has changed. */
 function entries<Entry>(schema: z.ZodType<Entry>, items: unknown[]): Entry[] {
-  const fitting = items.map((item) => schema.safeParse(item)).filter(({ success }) => success)
-  if (items.length > 0 && fitting.length === 0) throw unexpectedAnswer()
-  return fitting.flatMap(({ data }) => data ?? [])
+  const found = fitting(schema, items)
+  if (items.length > 0 && found.length === 0) throw unexpectedAnswer()
+  return found
+}
+
+function fitting<Entry>(schema: z.ZodType<Entry>, items: unknown[]): Entry[] {
+  return items.flatMap((item) => schema.safeParse(item).data ?? [])
 }
 
 function hasNext({ serpapi_pagination: pagination }: z.infer<typeof Frame>): boolean {

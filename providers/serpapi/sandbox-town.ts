@@ -55,6 +55,14 @@ export function findInTown(engine: string, query: string, town: string): TownBus
   return shuffled(businessesOf(tradeOf(query), town), (business) => `${seed}/${business.placeId}`).slice(0, found)
 }
 
+/** The businesses of a town that pay for being shown, the highest bidder for this query first. Some of them are found without it, too. */
+export function advertisersInTown(query: string, town: string): TownBusiness[] {
+  const advertisers = businessesOf(tradeOf(query), town).filter(
+    ({ website, placeId }) => website !== null && draw(`${placeId}/advertises`) < 0.15,
+  )
+  return shuffled(advertisers, ({ placeId }) => `${query.toLowerCase().trim()}/${placeId}/bid`)
+}
+
 function businessesOf({ kind, names }: Trade, town: string): TownBusiness[] {
   const all = prefixes.flatMap((prefix) => names.map((name) => `${prefix} ${name}`))
   return shuffled(all, (name) => `${town.toLowerCase()}/${name}`)
@@ -103,7 +111,7 @@ export function slug(text: string): string {
 }
 
 /** A number from 0 up to 1 that depends on the seed alone. */
-function draw(seed: string): number {
+export function draw(seed: string): number {
   return createHash('sha256').update(seed).digest().readUInt32BE(0) / 2 ** 32
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { adsOf } from './sandbox-ads.ts'
 import { findInTown, slug, type TownBusiness } from './sandbox-town.ts'
 
 interface Answer {
@@ -21,7 +22,7 @@ const isEngine = (engine: string): engine is Engine => Object.hasOwn(pageSizes, 
 const parametersBesideTheSearch = new Set(['api_key', 'no_cache', 'async', 'output', 'source'])
 
 /**
- * SerpAPI as far as Throughline uses it: Google and Maps searches, the account, the bill. The results follow from query and place alone.
+ * SerpAPI as far as Throughline uses it: Google searches with their ads, Maps searches, the account, the bill. The results follow from query and place alone.
  * An identical search within the hour is answered from the cache and not billed. Keys that begin with `wrong` are refused; Atlantis is
  * not a place that Google knows, and in Ghost Town there is nothing to find.
  */
@@ -135,6 +136,7 @@ function results(parameters: URLSearchParams, searchedAt: Date) {
   const entries = engine === 'google' ? organicResults(all, query, townOf(place)) : localResults(all)
   const end = start + pageSizes[engine]
   const page = entries.slice(start, end).map((entry, index) => ({ position: index + 1, ...entry }))
+  const ads = engine === 'google' && page.length > 0 ? adsOf(query, townOf(place), start) : []
 
   return {
     search_metadata: metadata(parameters, searchedAt),
@@ -148,6 +150,7 @@ function results(parameters: URLSearchParams, searchedAt: Date) {
     ...(page.length === 0
       ? { error: "Google hasn't returned any results for this query." }
       : { [engine === 'google' ? 'organic_results' : 'local_results']: page }),
+    ...(ads.length > 0 && { ads }),
     ...(end < entries.length && { serpapi_pagination: pagination(parameters, end, end / pageSizes[engine]) }),
   }
 }

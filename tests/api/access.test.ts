@@ -31,7 +31,7 @@ const prospectId = await database.as(organisationId, async (tx) => {
   const page = await claimSearchPage(tx, { campaignId, engine: 'google', fingerprint: 'x', page: 0 }, now)
   if (page.action !== 'ask') throw new Error('the page is new')
   const keys = [{ kind: 'domain', value: 'bakery.test' }] as const
-  const finding = { position: 0, keys, name: null, website: 'bakery.test', phone: null, address: null }
+  const finding = { position: 0, keys, name: null, website: 'bakery.test', phone: null, address: null, isAd: false }
   await recordFindings(tx, { campaignId, searchId: page.searchId, findings: [finding] })
   const [row] = await tx<{ id: string }[]>`select id from prospects`
   return row?.id ?? ''

@@ -71,7 +71,7 @@ test('the CSV has a header and a line for each prospect', async () => {
   expect(response.headers.get('throughline-campaign-status')).toBe('completed')
   const text = await response.text()
   expect(text.split('\n')[0]).toBe(
-    'name,website,phone,address,emails,phones,title,https,viewport,cms,tracking,booking,socials,language,copyrightYear,score,reasons,sightings,failure,failureDetail,prospectId',
+    'name,website,phone,address,emails,phones,title,https,viewport,cms,tracking,booking,socials,language,copyrightYear,score,reasons,sightings,runsAds,failure,failureDetail,prospectId',
   )
   const [one, two] = await csvOf(id)
   expect(one).toMatchObject({
@@ -81,6 +81,7 @@ test('the CSV has a header and a line for each prospect', async () => {
     viewport: 'false',
     reasons: 'no mobile viewport (20)',
     sightings: '1',
+    runsAds: 'false',
   })
   expect(two).toMatchObject({ website: 'two.com', title: '', https: '', failure: 'timeout' })
 })
@@ -170,7 +171,7 @@ test('a prospect is read with what each campaign saw and found out', async () =>
   expect(await response.json()).toMatchObject({
     id: row?.prospectId,
     website: 'one.com',
-    sightings: [{ campaignId: id, engine: 'list', page: 0 }],
+    sightings: [{ campaignId: id, engine: 'list', page: 0, isAd: false }],
     visits: [{ campaignId: id, campaignName: 'Test', status: 'done', score: 40 }],
   })
 })

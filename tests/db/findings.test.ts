@@ -10,18 +10,18 @@ const { database, organisationId } = await testOrganisation()
 
 const now = new Date('2026-01-05T12:00:00Z')
 
-interface Shown extends Partial<Pick<Finding, 'position' | 'name' | 'phone'>> {
+interface Shown extends Partial<Pick<Finding, 'position' | 'name' | 'phone' | 'isAd'>> {
   domain?: string | undefined
   place?: string | undefined
 }
 
 /** A finding as sifting makes it of a business with this domain, at this place, or with both. */
-function found({ domain, place, position = 0, name = null, phone = null }: Shown): Finding {
+function found({ domain, place, position = 0, name = null, phone = null, isAd = false }: Shown): Finding {
   const keys: Finding['keys'] = [
     ...(domain === undefined ? [] : [{ kind: 'domain' as const, value: domain }]),
     ...(place === undefined ? [] : [{ kind: 'place' as const, value: place }]),
   ]
-  return { position, keys, name, website: domain ?? null, phone, address: null }
+  return { position, keys, name, website: domain ?? null, phone, address: null, isAd }
 }
 
 /** Records a page of its own search. */

@@ -27,7 +27,15 @@ beforeEach(async () => {
     if (claimed.action !== 'ask') throw new Error('the page is new')
     const findings = Array.from({ length: siteCount }, (_, position): Finding => {
       const website = `site-${position}.test`
-      return { position, keys: [{ kind: 'domain', value: website }], name: null, website, phone: null, address: null }
+      return {
+        position,
+        keys: [{ kind: 'domain', value: website }],
+        name: null,
+        website,
+        phone: null,
+        address: null,
+        isAd: false,
+      }
     })
     await recordFindings(tx, { campaignId, searchId: claimed.searchId, findings })
   })

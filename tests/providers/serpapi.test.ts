@@ -45,14 +45,31 @@ describe('against the sandbox', () => {
   test('finds businesses page by page until there are no more', async () => {
     const pages = await everyPage(dentists)
     expect(pages.length).toBeGreaterThan(2)
-    expect(pages.slice(0, -1).every(({ length }) => length === 10)).toBe(true)
+    const results = pages.map((page) => page.filter(({ isAd }) => !isAd))
+    expect(results.slice(0, -1).every(({ length }) => length === 10)).toBe(true)
     expect(pages[0]?.[0]).toEqual({
       name: expect.stringContaining('Austin'),
       website: expect.stringMatching(/^https?:\/\/.+\.test\//),
       placeId: null,
       phone: null,
       address: null,
+      isAd: false,
     })
+  })
+
+  test('the ads of a page come with it, after the results and at no cost of their own', async () => {
+    const queries = ['dentist', 'florist', 'bakery'].map((query) => ({ ...dentists, query }))
+    const pages = (await Promise.all(queries.map(everyPage))).flat()
+    for (const page of pages) expect(page.map(({ isAd }) => isAd)).toEqual(page.map(({ isAd }) => isAd).toSorted())
+    const hostsOf = (ads: boolean) =>
+      pages.flat().flatMap(({ isAd, website }) => (isAd === ads && website ? [new URL(website).host] : []))
+    const [advertisers, organic] = [new Set(hostsOf(true)), new Set(hostsOf(false))]
+    expect(advertisers).toContain('www.thumbtack.com')
+    expect(advertisers.difference(organic).size).toBeGreaterThan(1)
+    expect(advertisers.intersection(organic).size).toBeGreaterThan(0)
+    const billed = (await sandbox.requests()).filter((request) => request.billed)
+    expect(billed).toHaveLength(pages.length)
+    expect((await everyPage(dentistsOnMaps)).flat().some(({ isAd }) => isAd)).toBe(false)
   })
 
   test('finds places on Maps, some of them without a website', async () => {
@@ -185,13 +202,28 @@ describe('whatever is answered', () => {
     expect(page.businesses.map(({ name }) => name)).toEqual(['A'])
   })
 
+  test.each([
+    ['no list', { first: {} }, []],
+    ['a list of oddities', [null, 'ad', { title: 'A', tracking_link: 'https://www.googleadservices.com/x' }], []],
+    ['an ad among oddities', [{ title: 'No link' }, { title: 'B', link: 'http://b.test/' }], ['B']],
+  ])('ads that are %s do not cost the page', async (_, ads, names) => {
+    const page = await searchAnswered({ ...success, ads, organic_results: [{ title: 'A', link: 'http://a.test/' }] })
+    expect(page.businesses.map(({ name }) => name)).toEqual(['A', ...names])
+  })
+
+  test('a place whose id no index could hold is found without it', async () => {
+    const local_results = [{ title: 'Oak Hill Smiles', place_id: 'x'.repeat(5_000) }]
+    const page = await searchAnswered({ ...success, local_results }, {}, 200, dentistsOnMaps)
+    expect(page.businesses).toMatchObject([{ name: 'Oak Hill Smiles', placeId: null }])
+  })
+
   test('the one place that Maps shows instead of a list is found', async () => {
     const body = {
       ...success,
       place_results: { title: 'Oak Hill Smiles', place_id: 'ChIJ1', address: '', rating: 4.5 },
     }
     const page = await searchAnswered(body, {}, 200, dentistsOnMaps)
-    const place = { name: 'Oak Hill Smiles', placeId: 'ChIJ1', website: null, phone: null, address: null }
+    const place = { name: 'Oak Hill Smiles', placeId: 'ChIJ1', website: null, phone: null, address: null, isAd: false }
     expect(page).toEqual({ businesses: [place], hasMore: false })
   })
 

@@ -75,7 +75,7 @@ export interface CampaignResult {
 }
 
 export interface CampaignCounts {
-  /** Results shown by searches and the own list, the same business as often as it was seen. */
+  /** Results and ads shown by searches, and lines of the own list, the same business as often as it was seen. */
   sightings: number
   /** Different businesses. */
   prospects: number

@@ -1,6 +1,6 @@
 /**
- * Places where businesses are listed, rated, booked or talked about: a page there is not the business's own website. Read by
- * websites.ts; add what searches bring up.
+ * Places where businesses are listed, rated, booked, advertised or talked about: a page there is not the business's own website. Read
+ * by websites.ts; add what searches bring up.
  */
 
 /** Names that are the same business in every country: `yelp` is yelp.com, yelp.co.uk and yelp.de. */
@@ -19,9 +19,9 @@ export const directoryDomains: readonly string[] = words(`
   buildzoom.com businessyab.com canada411.ca canpages.ca capterra.com care.com carfax.com cars.com cargurus.com caring.com
   chamberofcommerce.com checkatrade.com city-data.com citysearch.com citysquares.com classpass.com clutch.co companieshouse.gov.uk
   crunchbase.com dasoertliche.de dastelefonbuch.de designrush.com detelefoongids.nl dexknows.com dianping.com dnb.com
-  doordash.com edmunds.com eniro.se ezlocal.com fb.com fb.me findlaw.com firmy.cz fonecta.fi freeindex.co.uk g.co g.page
-  g2.com gelbeseiten.de getyourguide.com gnavi.co.jp golocal.de goo.gl goodfirms.co goudengids.be grubhub.com guiamais.com.br
-  gulesider.no healthgrades.com herold.at hipages.com.au hitched.co.uk hitta.se homeguide.com homestars.com hotels.com hotpepper.jp
+  doordash.com doubleclick.net edmunds.com eniro.se ezlocal.com fb.com fb.me findlaw.com firmy.cz fonecta.fi freeindex.co.uk
+  g.co g.page g2.com gelbeseiten.de getyourguide.com gnavi.co.jp golocal.de goo.gl goodfirms.co googleadservices.com
+  goudengids.be grubhub.com guiamais.com.br gulesider.no healthgrades.com herold.at hipages.com.au hitched.co.uk hitta.se homeguide.com homestars.com hotels.com hotpepper.jp
   insiderpages.com jameda.de judysbook.com justia.com kayak.com krak.dk kununu.com lafourchette.com lawyers.com linktr.ee lnkd.in
   local.ch local.com localsearch.com.au loc8nearme.com manta.com martindale.com medium.com meinestadt.de meituan.com
   merchantcircle.com messenger.com mindbodyonline.com mybuilder.com n49.com naver.com networx.com nextdoor.com niche.com nocowboys.co.nz

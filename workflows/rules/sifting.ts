@@ -7,6 +7,7 @@ export interface ShownBusiness {
   placeId: string | null
   phone: string | null
   address: string | null
+  isAd: boolean
 }
 
 export interface SiftedBusiness extends Omit<ShownBusiness, 'placeId'> {
