@@ -113,7 +113,8 @@ export function createSearchActivities({
             const ads = found.businesses.filter(({ isAd }) => isAd) // beside the limit, since they cost nothing
             const businesses = [...results, ...ads].map((business) => shown(business, definition.country))
             taken += results.length
-            const hasMore = found.hasMore && results.length > 0 && taken < wanted.limit
+            const mayGoOn = taken < wanted.limit && page + 1 < (wanted.pages ?? Number.POSITIVE_INFINITY)
+            const hasMore = found.hasMore && results.length > 0 && mayGoOn
             const answer = { ...sift(businesses, isExcluded), results: results.length, hasMore }
             await database.as(batch.organisationId, (tx) => record(tx, batch, definition, claim.searchId, answer))
             if (!hasMore) return result(batch, true)

@@ -5,6 +5,7 @@ import {
   maxWebsites,
   type NewCampaign,
 } from '../../workflows/contracts/prospect-campaign.schema.ts'
+import { searchExtent } from '../../workflows/rules/search-depth.ts'
 import { parseWebsite } from '../../workflows/rules/websites.ts'
 import { type InputError, invalidInput } from '../problem.ts'
 import { readWebsitesCsv } from './websites-csv.ts'
@@ -32,13 +33,17 @@ export function defineCampaign(asked: NewCampaign): Omit<CampaignDefinition, 'co
     errors.push({ pointer: `/exclusions/${index}`, detail: 'Give a domain to leave out, such as competitor.com.' })
     return text
   })
-  const searches = new Map<string, number>()
-  for (const [index, { engine, query, location }] of asked.searches.entries()) {
-    const identity = JSON.stringify([engine, query, location])
-    const first = searches.get(identity)
-    if (first === undefined) searches.set(identity, index)
+  const known = new Map<string, number>()
+  const searches = asked.searches.map(({ depth, limit, ...search }, index) => {
+    const identity = JSON.stringify([search.engine, search.query, search.location])
+    const first = known.get(identity)
+    if (first === undefined) known.set(identity, index)
     else errors.push({ pointer: `/searches/${index}`, detail: `This is the search of /searches/${first} again.` })
-  }
+    if (depth !== undefined && limit !== undefined) {
+      errors.push({ pointer: `/searches/${index}/depth`, detail: 'Give either a depth or a limit, not both.' })
+    }
+    return { ...search, ...searchExtent({ engine: search.engine, depth, limit }) }
+  })
   if (asked.country !== undefined && !isSupportedCountry(asked.country)) {
     errors.push({ pointer: '/country', detail: 'No country has this code: give one such as US.' })
   }
@@ -46,7 +51,7 @@ export function defineCampaign(asked: NewCampaign): Omit<CampaignDefinition, 'co
   if (asked.searches.length === 0 && websites.length === 0) {
     throw invalidInput([{ pointer: '', detail: 'Nothing to search: give searches, websites or websitesCsv.' }])
   }
-  return { searches: asked.searches, websites, exclusions, export: asked.export }
+  return { searches, websites, exclusions, export: asked.export }
 }
 
 function listed(text: string, name: string | null, refuse: (problem: string) => void): ListedWebsite {

@@ -46,7 +46,7 @@ export function campaignRoutes({
       body: NewCampaign,
       example: {
         name: 'Dentists in Austin',
-        searches: [{ engine: 'google_maps', query: 'dentist', location: 'Austin, Texas', limit: 20 }],
+        searches: [{ engine: 'google_maps', query: 'dentist', location: 'Austin, Texas', depth: 'standard' }],
         websites: ['corner-bakery.test', { website: 'https://www.example.com', name: 'Example' }],
         exclusions: ['competitor.com'],
       },

@@ -76,6 +76,29 @@ test('a search given twice and a country that does not exist are named', async (
   expect(errors?.map(({ pointer }) => pointer)).toEqual(['/searches/1', '/country'])
 })
 
+test('a depth is stored as what it may bring and cost, a limit as it is, and both together are refused', async () => {
+  const searches = [
+    { ...search, depth: 'quick' },
+    { ...search, engine: 'google_maps', depth: 'deep' },
+    { ...search, query: 'orthodontist' },
+    { ...search, query: 'teeth', limit: 7 },
+  ]
+  const { id } = await started({ name: 'Depths', searches })
+  expect((await definitionOf(id))?.searches).toEqual([
+    { ...search, engine: 'google', limit: 10, pages: 1 },
+    { ...search, engine: 'google_maps', limit: 100, pages: 5 },
+    { ...search, query: 'orthodontist', engine: 'google', limit: 30, pages: 3 },
+    { ...search, query: 'teeth', engine: 'google', limit: 7, pages: 10 },
+  ])
+  const both = await refused({
+    name: 'Both',
+    searches: [search, { ...search, query: 'teeth', depth: 'quick', limit: 5 }],
+  })
+  expect(both).toMatchObject({ code: 'invalid_input', errors: [{ pointer: '/searches/1/depth' }] })
+  const unknown = await refused({ name: 'Unknown', searches: [{ ...search, depth: 'bottomless' }] })
+  expect(unknown.errors?.map(({ pointer }) => pointer)).toEqual(['/searches/0/depth'])
+})
+
 test('nothing to search is answered 400', async () => {
   expect(await refused({ name: 'Empty' })).toMatchObject({ code: 'invalid_input', errors: [{ pointer: '' }] })
   expect(await refused({ name: 'Empty', websitesCsv: 'website\n' })).toMatchObject({ errors: [{ pointer: '' }] })

@@ -3,6 +3,7 @@ import { campaignCounts } from '../../db/campaigns.ts'
 import { listCampaignProspects, prospectSightings } from '../../db/prospects.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
 import { storyEventsAfter } from '../../db/story-events.ts'
+import { createSerpapi } from '../../providers/serpapi/client.ts'
 import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
 import { StoryNotRunning, StoryRefused } from '../../temporal-config/stories.ts'
 import {
@@ -91,6 +92,16 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     )
     expect(results).toBe(20)
     expect((await countsOf(id)).searchesPaid).toBe(2)
+  })
+
+  test('a search whose pages bring few results costs no more pages than it may', async () => {
+    await using _ = await world.work({
+      search: createSerpapi({ apiKey: 'test', baseUrl: 'http://serpapi.test', fetch: fewResults }),
+    })
+    const search = { engine: 'google', query: 'hatter', location: 'Austin, Texas', limit: 30, pages: 3 } as const
+    const id = await world.start({ searches: [search] })
+    await world.ended(id)
+    expect(await countsOf(id)).toMatchObject({ searchesPaid: 3, sightings: 6 })
   })
 
   test('pause begins no new site, resume reads the rest, and each site is read once', async () => {
@@ -255,5 +266,15 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
       )
     ).length
 })
+
+/** Answers each page with two results, and promises another. */
+const fewResults: typeof fetch = async (input) => {
+  const start = new URL(input instanceof Request ? input.url : input).searchParams.get('start') ?? '0'
+  return Response.json({
+    search_metadata: { status: 'Success' },
+    organic_results: ['a', 'b'].map((name) => ({ title: name, link: `http://hatter-${name}-${start}.test/` })),
+    serpapi_pagination: { next: 'http://serpapi.test/search' },
+  })
+}
 
 const patience = { timeout: 15_000, interval: 50 }

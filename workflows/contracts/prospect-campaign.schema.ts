@@ -6,6 +6,12 @@ const maxResultsPerSearch = 100
 /** Of a campaign's own list, however it is given. */
 export const maxWebsites = 10_000
 
+const depths = `How far to go; \`standard\` unless \`limit\` is given. Each page costs one search.
+
+- \`quick\`: one page, which is 10 results, 20 on Maps
+- \`standard\`: at most three pages, 30 results, 60 on Maps
+- \`deep\`: until the results end, at most ${maxResultsPerSearch}: ten pages, five on Maps`
+
 const Search = z
   .strictObject({
     engine: z
@@ -14,7 +20,11 @@ const Search = z
       .meta({ description: 'SerpAPI organic results, or Maps' }),
     query: z.string().trim().min(1).max(200).meta({ example: 'dentist' }),
     location: z.string().trim().min(1).max(200).meta({ example: 'Austin, Texas' }),
-    limit: z.int().min(1).max(maxResultsPerSearch).default(20).meta({ description: 'How many results to take' }),
+    depth: z.enum(['quick', 'standard', 'deep']).optional().meta({ description: depths }),
+    limit: z.int().min(1).max(maxResultsPerSearch).optional().meta({
+      description:
+        'How many results to take, in place of a depth. Costs as many pages as that takes: at most ten, five on Maps',
+    }),
   })
   .meta({ id: 'CampaignSearch' })
 
@@ -95,10 +105,18 @@ export type ListedWebsite = {
   name: string | null
 }
 
+/** A search as it is stored: how far it goes is settled. */
+type DefinedSearch = Omit<z.infer<typeof Search>, 'depth' | 'limit'> & {
+  /** Of results, ads not counted. */
+  limit: number
+  /** How many may be bought; those that were stored earlier do not say. */
+  pages?: number
+}
+
 /** A campaign's definition as it is stored: what was asked for, read and completed. */
 export type CampaignDefinition = {
   country: string
-  searches: z.infer<typeof Search>[]
+  searches: DefinedSearch[]
   websites: ListedWebsite[]
   exclusions: string[]
   export: z.infer<typeof CampaignExport>
