@@ -85,7 +85,8 @@ export function createSearchActivities({
         () => ({ page }),
         async (signal) => {
           for (let taken = 0; ; page += 1) {
-            const identity = { campaignId: batch.campaignId, engine: wanted.engine, fingerprint, page }
+            const { engine, query, location } = wanted
+            const identity = { campaignId: batch.campaignId, engine, fingerprint, page, query, location }
             const claimedAt = decisionTime(clock, batch.now)
             const claim = await database
               .as(batch.organisationId, (tx) => claimWhileRunning(tx, identity, claimedAt))
@@ -101,7 +102,6 @@ export function createSearchActivities({
             if (decisionTime(clock, batch.now).getTime() - claimedAt.getTime() > claimLifeMs) {
               throw new ProviderError('serpapi', 'retry', 'claim_too_old')
             }
-            const { engine, query, location } = wanted
             const asked = { engine, query, location, country: definition.country, page }
             const found = await search.searchPage(asked, signal).catch(async (error: unknown) => {
               if (claim.isUnspent && isRefusal(error)) {

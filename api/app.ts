@@ -25,6 +25,7 @@ import { campaignSharingRoutes } from './routes/campaign-sharing.ts'
 import { campaignRoutes } from './routes/campaigns.ts'
 import { goneProspectRoutes } from './routes/gone-prospects.ts'
 import { prospectRoutes } from './routes/prospects.ts'
+import { searchRoutes } from './routes/searches.ts'
 import { usageRoutes } from './routes/usage.ts'
 
 export interface ApiWorld {
@@ -66,6 +67,7 @@ export function createApi({ database, system, stories, schedules, clock, log }: 
     ...campaignEventRoutes({ streams }),
     ...prospectRoutes(),
     ...campaignExportRoutes(),
+    ...searchRoutes(),
     ...usageRoutes(),
     ...campaignScheduleRoutes({ schedules }),
     ...goneProspectRoutes(),

@@ -7,6 +7,9 @@ export interface SearchPageIdentity {
   /** The same for the same search, whoever asks. */
   fingerprint: string
   page: number
+  /** In words, for people; the own list has none. */
+  query?: string
+  location?: string
 }
 
 /**
@@ -27,10 +30,10 @@ const cacheMs = 3_600_000
  * Throws CeilingReached when the page may not be paid for: then nothing of the transaction may stay.
  */
 export async function claimSearchPage(tx: Tx, page: SearchPageIdentity, now: Date): Promise<PageClaim> {
-  const { campaignId, engine, fingerprint } = page
+  const { campaignId, engine, fingerprint, query = null, location = null } = page
   await tx`
-    insert into searches (campaign_id, engine, fingerprint, page, asked_at)
-    values (${campaignId}, ${engine}, ${fingerprint}, ${page.page}, ${now})
+    insert into searches (campaign_id, engine, fingerprint, page, query, location, asked_at)
+    values (${campaignId}, ${engine}, ${fingerprint}, ${page.page}, ${query}, ${location}, ${now})
     on conflict (campaign_id, fingerprint, page) do nothing`
   const [row] = await tx<SearchRow[]>`
     select id, status, asked_at, results, has_more from searches
@@ -96,4 +99,35 @@ export async function countEndedSearches(tx: Tx, campaignId: string): Promise<nu
     select count(*)::int as ended from searches
     where campaign_id = ${campaignId} and (status = 'failed' or (status = 'done' and not has_more))`
   return row?.ended ?? 0
+}
+
+export interface SearchHistoryRow {
+  id: string
+  campaignId: string
+  engine: 'google' | 'google_maps'
+  /** Null for pages that were claimed before it was kept. */
+  query: string | null
+  location: string | null
+  page: number
+  status: SearchRow['status']
+  results: number | null
+  /** Searches booked, 2 at most. */
+  paid: number
+  askedAt: Date
+}
+
+/** The pages that were asked of a provider, the newest first, from below the id `before`. */
+export function listSearches(
+  tx: Tx,
+  page: { limit: number; before: string | null; campaignId: string | null },
+): Promise<SearchHistoryRow[]> {
+  return tx<SearchHistoryRow[]>`
+    select id, campaign_id, engine, query, location, page, status, results, asked_at,
+      (select coalesce(sum(units), 0)::int from spend
+       where source_key in ('search/' || searches.id || '/1', 'search/' || searches.id || '/2')) as paid
+    from searches
+    where engine <> 'list'
+      and ${page.before === null ? tx`true` : tx`id < ${page.before}`}
+      and ${page.campaignId === null ? tx`true` : tx`campaign_id = ${page.campaignId}`}
+    order by id desc limit ${page.limit}`
 }

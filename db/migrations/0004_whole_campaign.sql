@@ -3,6 +3,7 @@
 -- What was searched for, and what showed the business: null for the user's own list.
 alter table searches add column query text, add column location text;
 alter table sightings add column is_ad boolean not null default false;
+create index searches_newest on searches (organisation_id, id desc);
 
 -- How many searches may be paid for: each calendar month (UTC) by the organisation, and in all by one campaign. Null is no limit of ours.
 alter table organisations add column monthly_searches integer default 1000 check (monthly_searches >= 0);

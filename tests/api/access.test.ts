@@ -78,11 +78,15 @@ test.each(routesWithId)("$method $path of another organisation's is answered 404
   expect({ ...foreignProblem, requestId: '' }).toEqual({ ...unknownProblem, requestId: '' })
 })
 
-test('lists show nothing of another organisation', async () => {
-  const { key: theirs } = await neighbour()
-  const response = await ask('GET', '/campaigns', { key: theirs })
-  expect(await response.json()).toEqual({ data: [], nextCursor: null })
-})
+test.each(['/campaigns', '/searches', `/searches?campaignId=${campaignId}`])(
+  'the list %s shows nothing of another organisation',
+  async (path) => {
+    const { key: theirs } = await neighbour()
+    const response = await ask('GET', path, { key: theirs })
+    expect(await response.json()).toEqual({ data: [], nextCursor: null })
+    expect(await (await ask('GET', path)).json()).toMatchObject({ data: [expect.anything()] })
+  },
+)
 
 function idOf(apiKey: string): string {
   return apiKey.split('_')[1] ?? ''

@@ -21,6 +21,7 @@ test('the document lists every route of the API', () => {
     'get /campaigns/{id}/report',
     'get /campaigns/{id}/schedule',
     'get /prospects/{id}',
+    'get /searches',
     'get /usage',
     'post /campaigns',
     'post /campaigns/{id}/approve',
