@@ -1,3 +1,4 @@
+import type { PendingQuery, Row } from 'postgres'
 import type { Tx } from './client.ts'
 
 /** A business as one campaign sees it. */
@@ -46,6 +47,21 @@ interface ScoreReason {
   points: number
 }
 
+/** Which of a campaign's prospects are wanted; what is not given does not matter. */
+export interface ProspectFilter {
+  /** One without a score counts as 0. */
+  minScore?: number | undefined
+  /** A name, or `none`: the site was read and shows none. */
+  cms?: string | undefined
+  /** A name, `none` or `any`. */
+  booking?: string | undefined
+  tracking?: string | undefined
+  runsAds?: boolean | undefined
+  /** False also where no site was read. */
+  hasEmail?: boolean | undefined
+  change?: 'new' | 'changed' | 'same' | undefined
+}
+
 /**
  * In the order of their ids, which scoring does not change: a reader of all pages sees nobody twice, and misses nobody once the campaign
  * has done searching.
@@ -53,14 +69,15 @@ interface ScoreReason {
 export function listCampaignProspects(
   tx: Tx,
   campaignId: string,
-  page: { after: string | null; limit: number; minScore?: number },
+  page: { after: string | null; limit: number },
+  filter: ProspectFilter = {},
 ): Promise<CampaignProspect[]> {
   return tx<CampaignProspect[]>`
     select ${prospectColumns(tx)}
     from site_visits as visit join prospects as prospect on prospect.id = visit.prospect_id
     where visit.campaign_id = ${campaignId}
       and ${page.after === null ? tx`true` : tx`visit.prospect_id > ${page.after}`}
-      and coalesce(visit.score, 0) >= ${page.minScore ?? 0}
+      and ${matches(tx, filter)}
     order by visit.prospect_id limit ${page.limit}`
 }
 
@@ -71,6 +88,27 @@ export function bestProspects(tx: Tx, campaignId: string, limit: number): Promis
     from site_visits as visit join prospects as prospect on prospect.id = visit.prospect_id
     where visit.campaign_id = ${campaignId} and visit.score is not null
     order by visit.score desc, visit.prospect_id limit ${limit}`
+}
+
+/** A condition on the table `visit`. Analyses of earlier versions, which did not look at something, are neither with nor without it. */
+function matches(tx: Tx, { minScore, cms, booking, tracking, change, ...filter }: ProspectFilter): PendingQuery<Row[]> {
+  const conditions = [
+    minScore !== undefined && tx`coalesce(visit.score, 0) >= ${minScore}`,
+    cms === 'none' && tx`visit.analysis->'cms' = 'null'`,
+    cms !== undefined && cms !== 'none' && tx`visit.analysis->>'cms' = ${cms}`,
+    booking !== undefined && lists(tx, 'booking', booking),
+    tracking !== undefined && lists(tx, 'tracking', tracking),
+    filter.runsAds !== undefined && tx`${runsAds(tx)} = ${filter.runsAds}`,
+    filter.hasEmail !== undefined && tx`(coalesce(visit.analysis->'emails', '[]') <> '[]') = ${filter.hasEmail}`,
+    change !== undefined && tx`visit.change = ${change}`,
+  ]
+  return conditions.filter((condition) => condition !== false).reduce((all, next) => tx`${all} and ${next}`, tx`true`)
+}
+
+function lists(tx: Tx, field: 'booking' | 'tracking', name: string): PendingQuery<Row[]> {
+  if (name === 'none') return tx`visit.analysis->${field}::text = '[]'`
+  if (name === 'any') return tx`visit.analysis->${field}::text <> '[]'`
+  return tx`visit.analysis->${field}::text ? ${name}`
 }
 
 /** The columns of a CampaignProspect, of the tables `visit` and `prospect`. */

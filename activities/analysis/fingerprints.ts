@@ -1,10 +1,12 @@
+import type { BookingName, CmsName } from '../../workflows/contracts/technologies.ts'
+
 /**
  * By what a page shows which products it is made of: only what the product itself, or the vendor's own instructions, put there.
  * Not a name in the text, a class that was left over, a picture from the product's servers or a link to the vendor's own pages.
  * Read by technologies.ts; every line has its example in the tests.
  */
-export interface Fingerprint {
-  name: string
+export interface Fingerprint<Name extends string = string> {
+  name: Name
   /** What `<meta name="generator">` begins with. */
   generator?: RegExp
   tags?: readonly { tag: string; attribute: string; value: RegExp }[]
@@ -28,7 +30,7 @@ export interface VendorAddress {
   runs?: boolean
 }
 
-export const contentManagement: readonly Fingerprint[] = [
+export const contentManagement: readonly Fingerprint<CmsName>[] = [
   {
     name: 'wordpress',
     generator: /^(?:wordpress|woocommerce|elementor|divi|wpbakery|powered by wpbakery|site kit by google|wpml)\b/i,
@@ -144,7 +146,7 @@ export const contentManagement: readonly Fingerprint[] = [
   },
 ]
 
-export const booking: readonly Fingerprint[] = [
+export const booking: readonly Fingerprint<BookingName>[] = [
   {
     name: 'calendly',
     addresses: [

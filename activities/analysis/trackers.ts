@@ -1,10 +1,9 @@
+import type { TrackingName } from '../../workflows/contracts/technologies.ts'
 import { type Code, isCommentedOut, type Reference } from './references.ts'
 import type { Span } from './tags.ts'
 
-type Tracker = 'ga4' | 'ga_ua' | 'gtm' | 'fb_pixel'
-
 export interface FoundTracker {
-  name: Tracker
+  name: TrackingName
   quote: Span
   element: Span | null
 }
@@ -15,7 +14,7 @@ const googleIds = /["'=](UA-\d{4,10}-\d{1,4}|(?:G|GT|GTM)-[A-Z0-9]{4,14})(?![\w-
 /** More than any honest script has. */
 const mostIds = 200
 
-const trackerOfPrefix = new Map<string, Tracker>([
+const trackerOfPrefix = new Map<string, TrackingName>([
   ['UA', 'ga_ua'],
   ['G', 'ga4'],
   ['GT', 'ga4'],

@@ -3,12 +3,13 @@ import { pipeline } from 'node:stream/promises'
 import { stringify } from 'csv-stringify/sync'
 import { z } from 'zod'
 import { type Campaign, findCampaign } from '../../db/campaigns.ts'
-import { type CampaignProspect, listCampaignProspects } from '../../db/prospects.ts'
+import { type CampaignProspect, listCampaignProspects, type ProspectFilter } from '../../db/prospects.ts'
 import { isFinished } from '../../workflows/contracts/prospect-campaign.ts'
 import { found, Problem } from '../problem.ts'
 import { type Call, type Endpoint, type Success, streamRoute } from '../route.ts'
 import { CampaignParams } from './campaign-answers.ts'
 import { CampaignProspectAnswer, campaignProspectAnswer } from './prospect-answers.ts'
+import { filterOf, ProspectFilters } from './prospect-filters.ts'
 
 /** Read at a time, so that an export of any length takes the memory of one page. */
 const rowsPerPage = 500
@@ -55,8 +56,9 @@ function exportRoute(
     tag: 'Exports',
     summary: `Export a campaign's prospects as ${format.toUpperCase()}`,
     description:
-      'At any time: while the campaign runs, what there is so far. Those below `export.minScore` are left out.',
+      'At any time: while the campaign runs, what there is so far. Those below `minScore`, else `export.minScore`, are left out.',
     params: CampaignParams,
+    query: ProspectFilters,
     success: {
       status: 200,
       ...file,
@@ -64,7 +66,8 @@ function exportRoute(
         'Throughline-Campaign-Status': 'Whether the campaign was still running, and so the export not complete',
       },
     },
-    async handler({ params: { id }, as }, response) {
+    async handler({ params: { id }, query, as }, response) {
+      const filter = filterOf(query)
       const campaign = found(await as((tx) => findCampaign(tx, id)), 'campaign')
       if (!campaign.export.formats.includes(format)) {
         throw new Problem('not_found', `This campaign was started without the export format ${format}.`)
@@ -75,16 +78,17 @@ function exportRoute(
         'throughline-campaign-status': campaign.status,
       })
       // One page ahead of the client at most; when the client goes away, the pipeline ends the reading.
-      const text = Readable.from(textOf(campaign, pagesOf(campaign, as)), { highWaterMark: 1 })
+      const text = Readable.from(textOf(campaign, pagesOf(campaign, filter, as)), { highWaterMark: 1 })
       await pipeline(text, response)
     },
   })
 }
 
-async function* pagesOf({ id, export: { minScore } }: Campaign, as: Call<unknown, unknown>['as']): Pages {
+async function* pagesOf(campaign: Campaign, filter: ProspectFilter, as: Call<unknown, unknown>['as']): Pages {
+  const wanted = { ...filter, minScore: filter.minScore ?? campaign.export.minScore }
   for (let after: string | null = null; ; ) {
     const page: CampaignProspect[] = await as((tx) =>
-      listCampaignProspects(tx, id, { after, limit: rowsPerPage, minScore }),
+      listCampaignProspects(tx, campaign.id, { after, limit: rowsPerPage }, wanted),
     )
     yield page
     const last = page.at(-1)

@@ -12,6 +12,7 @@ import {
   visitAnswer,
   visitFields,
 } from './prospect-answers.ts'
+import { filterOf, ProspectFilters } from './prospect-filters.ts'
 
 const tag = 'Prospects'
 
@@ -55,14 +56,16 @@ export function prospectRoutes(): Endpoint[] {
       permission: 'prospects:read',
       tag,
       summary: "List a campaign's prospects",
-      description: 'In the order in which they were first found. Each business once, however often it was seen.',
+      description:
+        'In the order in which they were first found. Each business once, however often it was seen. Several filters narrow each other.',
       params: CampaignParams,
-      query: PageQuery,
+      query: PageQuery.extend(ProspectFilters.shape),
       success: { status: 200, description: 'A page of prospects', schema: Page(CampaignProspectAnswer) },
-      async handler({ params: { id }, query: { limit, cursor }, as }) {
+      async handler({ params: { id }, query: { limit, cursor, ...filters }, as }) {
+        const filter = filterOf(filters)
         const rows = await as(async (tx) => {
           const campaign = found(await findCampaign(tx, id), 'campaign')
-          return listCampaignProspects(tx, campaign.id, { after: cursor ?? null, limit: limit + 1 })
+          return listCampaignProspects(tx, campaign.id, { after: cursor ?? null, limit: limit + 1 }, filter)
         })
         return { body: pageOf(rows, limit, campaignProspectAnswer) }
       },

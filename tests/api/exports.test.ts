@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import type { CampaignDefinition } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import { testApi } from '../support/api.ts'
-import { campaignRow } from '../support/campaign-rows.ts'
+import { type Seed, campaignWith as seedCampaign } from '../support/campaign-prospects.ts'
 
 let transactions = 0
 const { ask, database, organisationId } = await testApi({
@@ -16,49 +16,13 @@ const { ask, database, organisationId } = await testApi({
   }),
 })
 
-interface Seed {
-  website: string
-  name?: string
-  title?: string
-  score?: number | null
-  failure?: string
-}
-
-/** A campaign with prospects as its workflow would have found and read them. */
-async function campaignWith(seeds: readonly Seed[], changes: Partial<CampaignDefinition> = {}): Promise<string> {
-  const id = await campaignRow(database, organisationId, { status: 'completed' }, changes)
-  const rows = seeds.map(({ website, name = 'Bakery', title = 'Welcome', score = 40, failure = null }, n) => ({
-    n,
-    website,
-    name,
-    score,
-    failure,
-    analysis:
-      failure === null && score !== null
-        ? { title, https: true, viewport: false, emails: ['a@b.com', 'c@b.com'], phones: [] }
-        : null,
-  }))
-  await database.as(organisationId, async (tx) => {
-    const [search] = await tx<{ id: string }[]>`
-      insert into searches (campaign_id, engine, fingerprint, page, asked_at)
-      values (${id}, 'list', 'list', 0, now()) returning id`
-    await tx`
-      with given as (select * from jsonb_to_recordset(${tx.json(rows)}) as (n int, website text, name text, score int, failure text, analysis jsonb)),
-      made as (insert into prospects (website, name) select website, name from given order by n returning id, website),
-      seen as (insert into sightings (search_id, position, campaign_id, prospect_id)
-        select ${search?.id ?? ''}, given.n, ${id}, made.id from made join given using (website))
-      insert into site_visits (campaign_id, prospect_id, url, status, failure, analysis, score, reasons)
-      select ${id}, made.id, website, case when score is null then 'pending' else 'done' end, failure, analysis, score,
-        '[{"text": "no mobile viewport", "points": 20}]'
-      from made join given using (website)`
-  })
-  return id
-}
+const campaignWith = (seeds: readonly Seed[], changes: Partial<CampaignDefinition> = {}) =>
+  seedCampaign(database, organisationId, seeds, changes)
 
 const Row = z.record(z.string(), z.string())
 
-async function csvOf(id: string): Promise<z.infer<typeof Row>[]> {
-  const response = await ask('GET', `/campaigns/${id}/export.csv`)
+async function csvOf(id: string, query = ''): Promise<z.infer<typeof Row>[]> {
+  const response = await ask('GET', `/campaigns/${id}/export.csv${query}`)
   expect(response.status).toBe(200)
   return z.array(Row).parse(parse(await response.text(), { columns: true }))
 }
@@ -155,6 +119,23 @@ test('prospects below the wanted score are left out, and those without one yet',
   expect(
     await csvOf(await campaignWith(seeds.map((seed) => ({ ...seed, website: `all-${seed.website}` })))),
   ).toHaveLength(3)
+})
+
+test("the exports take the filters of the list, and a score that is asked for stands in place of the campaign's own", async () => {
+  const seeds = [
+    { website: 'ad.com', score: 10, isAd: true },
+    { website: 'better-ad.com', score: 60, isAd: true },
+    { website: 'plain.com', score: 70 },
+  ]
+  const id = await campaignWith(seeds, { export: { formats: ['csv', 'json'], minScore: 50 } })
+  const websites = (rows: { website?: unknown }[]) => rows.map(({ website }) => website)
+  expect(websites(await csvOf(id, '?runsAds=true'))).toEqual(['better-ad.com'])
+  expect(await csvOf(id, '?runsAds=true')).toMatchObject([{ runsAds: 'true' }])
+  expect(websites(await csvOf(id, '?runsAds=true&minScore=0'))).toEqual(['ad.com', 'better-ad.com'])
+  const json = await ask('GET', `/campaigns/${id}/export.json?minScore=65`)
+  expect(await json.json()).toMatchObject({ data: [{ website: 'plain.com', runsAds: false }] })
+  const refused = await ask('GET', `/campaigns/${id}/export.csv?limit=5`)
+  expect(refused.status).toBe(400)
 })
 
 test('a format that was not asked for is answered 404 with the reason', async () => {

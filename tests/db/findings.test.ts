@@ -147,9 +147,9 @@ let runs = 0
 /** Records each page as a search of a campaign, all at the same moment or one after the other. */
 async function recordAll(pages: readonly Finding[][], atOnce: boolean): Promise<string> {
   const campaignId = await campaignRow(database, organisationId)
-  const record = (findings: Finding[], page: number) => recordPage(campaignId, `page-${page}`, positioned(findings))
-  if (atOnce) await Promise.all(pages.map(record))
-  else for (const [page, findings] of pages.entries()) await record(findings, page)
+  const recordOne = (findings: Finding[], page: number) => recordPage(campaignId, `page-${page}`, positioned(findings))
+  if (atOnce) await Promise.all(pages.map(recordOne))
+  else for (const [page, findings] of pages.entries()) await recordOne(findings, page)
   return campaignId
 }
 

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
+import { booking as bookingFingerprints, contentManagement } from '../../../activities/analysis/fingerprints.ts'
 import { readPageContent } from '../../../activities/analysis/page-content.ts'
 import { findTechnologies } from '../../../activities/analysis/technologies.ts'
+import { bookingNames, cmsNames } from '../../../workflows/contracts/technologies.ts'
 
 const find = (html: string) => findTechnologies(readPageContent(html), 'bakery.test')
 
@@ -272,4 +274,9 @@ test('evidence quotes nobody’s address or number', () => {
     'href="https://vagaro.com/anna"',
     'src="https://anna.setmore.com/',
   ])
+})
+
+test('every name that can be filtered by has what gives it away, and the other way round', () => {
+  expect(contentManagement.map(({ name }) => name)).toEqual(cmsNames)
+  expect(bookingFingerprints.map(({ name }) => name)).toEqual(bookingNames)
 })
