@@ -8,7 +8,8 @@ function failureOf(error: ProviderError): ApplicationFailure {
     type: error.outcome,
     message: `${error.provider}:${error.code}`,
     nonRetryable: error.outcome === 'rejected' || error.outcome === 'unconfirmed',
-    ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: Math.min(error.retryAfterMs, longestPauseMs) }),
+    // A provider that says "at once" while it refuses is asked after the usual pauses, or it would be asked without end.
+    ...(error.retryAfterMs ? { nextRetryDelay: Math.min(error.retryAfterMs, longestPauseMs) } : {}),
   })
 }
 

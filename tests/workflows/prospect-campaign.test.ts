@@ -1,9 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { campaignCounts } from '../../db/campaigns.ts'
-import { listCampaignProspects, prospectSightings } from '../../db/prospects.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
 import { storyEventsAfter } from '../../db/story-events.ts'
-import { createSerpapi } from '../../providers/serpapi/client.ts'
 import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
 import { StoryNotRunning, StoryRefused } from '../../temporal-config/stories.ts'
 import {
@@ -69,39 +67,6 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     expect(events).toContain('prospect.analysed')
     const billed = (await sandbox.requests({ provider: 'serpapi' })).filter((request) => request.billed)
     expect(counts.searchesPaid).toBe(billed.length)
-  })
-
-  test('businesses that run ads are found beside the results that were wanted, and said to run them', async () => {
-    await using _ = await world.work()
-    const search = { engine: 'google', query: 'florist', location: 'Boise, Idaho', limit: 20 } as const
-    const id = await world.start({ searches: [search] })
-    await world.ended(id)
-    const prospects = await database.as(organisationId, (tx) =>
-      listCampaignProspects(tx, id, { after: null, limit: 100 }),
-    )
-    const advertisers = prospects.filter(({ runsAds }) => runsAds)
-    const sightings = await Promise.all(
-      advertisers.map((prospect) => database.as(organisationId, (tx) => prospectSightings(tx, prospect.id, 100))),
-    )
-    expect(advertisers.length).toBeGreaterThan(1)
-    expect(advertisers.length).toBeLessThan(prospects.length)
-    expect(sightings.every((seen) => seen.some(({ isAd, engine }) => isAd && engine === 'google'))).toBe(true)
-    const [{ results } = { results: 0 }] = await database.as(
-      organisationId,
-      (tx) => tx<{ results: number }[]>`select sum(results)::int as results from searches where campaign_id = ${id}`,
-    )
-    expect(results).toBe(20)
-    expect((await countsOf(id)).searchesPaid).toBe(2)
-  })
-
-  test('a search whose pages bring few results costs no more pages than it may', async () => {
-    await using _ = await world.work({
-      search: createSerpapi({ apiKey: 'test', baseUrl: 'http://serpapi.test', fetch: fewResults }),
-    })
-    const search = { engine: 'google', query: 'hatter', location: 'Austin, Texas', limit: 30, pages: 3 } as const
-    const id = await world.start({ searches: [search] })
-    await world.ended(id)
-    expect(await countsOf(id)).toMatchObject({ searchesPaid: 3, sightings: 6 })
   })
 
   test('pause begins no new site, resume reads the rest, and each site is read once', async () => {
@@ -266,15 +231,5 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
       )
     ).length
 })
-
-/** Answers each page with two results, and promises another. */
-const fewResults: typeof fetch = async (input) => {
-  const start = new URL(input instanceof Request ? input.url : input).searchParams.get('start') ?? '0'
-  return Response.json({
-    search_metadata: { status: 'Success' },
-    organic_results: ['a', 'b'].map((name) => ({ title: name, link: `http://hatter-${name}-${start}.test/` })),
-    serpapi_pagination: { next: 'http://serpapi.test/search' },
-  })
-}
 
 const patience = { timeout: 15_000, interval: 50 }
