@@ -1,3 +1,5 @@
+import type { SiteFailureCode } from '../workflows/contracts/detections.ts'
+
 /** The interfaces that the outside world fills: each is implemented by one or more folders under `providers/`. */
 
 /**
@@ -54,23 +56,6 @@ export interface SearchPage {
 export interface BusinessSearch {
   searchPage(query: SearchPageQuery, signal: AbortSignal): Promise<SearchPage>
 }
-
-/** Why a website could not be read; stored on the prospect and shown to people. */
-export type SiteFailureCode =
-  | 'invalid_url'
-  | 'dns_not_found'
-  | 'dns_failed'
-  | 'network_unreachable'
-  | 'address_not_allowed'
-  | 'port_not_allowed'
-  | 'connection_failed'
-  | 'bad_certificate'
-  | 'timeout'
-  | 'too_many_redirects'
-  | 'too_large'
-  | 'not_html'
-  | 'http_status'
-  | 'robots_disallowed'
 
 /** Thrown by a SiteReader. `detail` carries no page content: at most a status, a size or a media type. */
 export class SiteFailure extends Error {

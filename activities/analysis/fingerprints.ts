@@ -1,4 +1,4 @@
-import type { BookingName, CmsName } from '../../workflows/contracts/technologies.ts'
+import type { BookingName, CmsName } from '../../workflows/contracts/detections.ts'
 
 /**
  * By what a page shows which products it is made of: only what the product itself, or the vendor's own instructions, put there.

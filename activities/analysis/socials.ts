@@ -1,14 +1,15 @@
+import type { SocialNetwork } from '../../workflows/contracts/detections.ts'
 import type { PageContent } from './page-content.ts'
 import { parseAddress } from './references.ts'
 
 export type SocialProfile = {
   /** By its host: `facebook.com`. */
-  network: string
+  network: SocialNetwork
   url: string
 }
 
 interface Network {
-  network: string
+  network: SocialNetwork
   /** Whose profile it is, as the first group. */
   profile: RegExp
 }

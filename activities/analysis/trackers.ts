@@ -1,4 +1,4 @@
-import type { TrackingName } from '../../workflows/contracts/technologies.ts'
+import type { TrackingName } from '../../workflows/contracts/detections.ts'
 import { type Code, isCommentedOut, type Reference } from './references.ts'
 import type { Span } from './tags.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ProspectFilter } from '../../db/prospects.ts'
-import { bookingNames, cmsNames, trackingNames } from '../../workflows/contracts/technologies.ts'
+import { bookingNames, cmsNames, trackingNames } from '../../workflows/contracts/detections.ts'
 import { invalidInput } from '../problem.ts'
 
 const none = '`none`: the site was read and shows none'

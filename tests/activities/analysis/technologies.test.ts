@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { booking as bookingFingerprints, contentManagement } from '../../../activities/analysis/fingerprints.ts'
 import { readPageContent } from '../../../activities/analysis/page-content.ts'
 import { findTechnologies } from '../../../activities/analysis/technologies.ts'
-import { bookingNames, cmsNames } from '../../../workflows/contracts/technologies.ts'
+import { bookingNames, cmsNames, trackingNames } from '../../../workflows/contracts/detections.ts'
 
 const find = (html: string) => findTechnologies(readPageContent(html), 'bakery.test')
 
@@ -168,6 +168,15 @@ const booking: [name: string, html: string][] = [
   ['booksy', '<script src="https://booksy.com/widget-2021/code.js?id=936569&country=us&lang=en-US"></script>'],
   ['booksy', '<a href="https://annas-barbershop.booksy.com/">Book</a>'],
 ]
+
+test('every product that can be filtered and scored by has an example', () => {
+  const names = (examples: typeof cms) => new Set(examples.map(([name]) => name))
+  expect([names(cms), names(tracking), names(booking)]).toEqual([
+    new Set(cmsNames),
+    new Set(trackingNames),
+    new Set(bookingNames),
+  ])
+})
 
 test.each(cms)('%s is told by %s', (name, html) => {
   expect(find(html)).toMatchObject({ cms: name, tracking: [], booking: [] })
