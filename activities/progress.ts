@@ -16,11 +16,11 @@ const eventsPerStage = 50
 /** The rate is that of the last few events, so that a pause is soon forgotten. */
 const rateWindow = 5
 
-/** Appends a progress event when the stage has moved far enough since the last one, or is done. */
+/** Appends a progress event when the stage has moved far enough since the last one, is done, or has begun anew. */
 export async function reportProgress(
   tx: Tx,
   storyId: string,
-  type: 'prospect.found' | 'prospect.analysed' | 'prospect.exported',
+  type: 'prospect.found' | 'prospect.analysed' | 'prospect.scored' | 'prospect.exported',
   stage: { name: string; count: () => Promise<{ done: number; total: number }> },
   now: Date,
 ): Promise<void> {
@@ -32,7 +32,8 @@ export async function reportProgress(
   }))
   const [last] = recent
   if (last && done === last.done) return
-  if (last && done < total && done - last.done < total / eventsPerStage) return
+  const moved = done - (last?.done ?? -Infinity)
+  if (moved > 0 && done < total && moved < total / eventsPerStage) return
   const progress = { stage: stage.name, done, total, ...pace(recent.at(-1), { done, total, now }) } satisfies Progress
   await appendStoryEvents(tx, storyId, [{ type, data: progress, at: now }])
 }

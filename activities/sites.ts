@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity'
 import { campaignCountry, campaignCounts, campaignIsRunning } from '../db/campaigns.ts'
 import type { Database, Tx } from '../db/client.ts'
+import { currentScoringRules } from '../db/scoring-rules.ts'
 import {
   type ClaimedVisit,
   claimVisit,
@@ -56,9 +57,9 @@ export function createSiteActivities({
         claim: `${info.workflowExecution?.runId}/${info.activityId}`,
         attempt: info.attempt,
       }
-      const country = await database.as(organisationId, async (tx) => {
+      const { country, version, rules } = await database.as(organisationId, async (tx) => {
         await takeOverVisits(tx, by)
-        return campaignCountry(tx, campaignId)
+        return { country: await campaignCountry(tx, campaignId), ...(await currentScoringRules(tx)) }
       })
       if (country === null) throw notFound('campaign')
       let begun = 0
@@ -70,8 +71,11 @@ export function createSiteActivities({
           const readers = Array.from({ length: concurrency }, async () => {
             let visit = await step(null)
             while (visit) {
-              const outcome = await visitSite(visit, country, signal)
-              visit = await step({ ...outcome, ...compareVisits(visit.before, outcome) })
+              const brought = await visitSite(visit.url, country, signal)
+              const scored = scoreProspect({ ...visit, ...brought }, rules)
+              const compared = compareVisits(visit.before, brought)
+              const { prospectId } = visit
+              visit = await step({ prospectId, ...brought, ...scored, rulesVersion: version, ...compared })
             }
           })
           // All readers have ended before the batch does: none works on for an attempt that is over.
@@ -114,27 +118,22 @@ export function createSiteActivities({
   }
 
   /** What one site brought. Whatever is wrong with it is its own outcome and never the batch's; only an abort is thrown. */
-  async function visitSite(
-    { prospectId, url, hasPhone }: ClaimedVisit,
-    country: string,
-    signal: AbortSignal,
-  ): Promise<Omit<VisitOutcome, keyof Comparison> & { analysis: SiteAnalysis | null }> {
-    const unread = { prospectId, failure: null, failureDetail: null, analysis: null }
-    if (url === null) return { ...unread, ...scoreProspect({ site: { state: 'none' }, hasEmail: false, hasPhone }) }
+  async function visitSite(url: string | null, country: string, signal: AbortSignal): Promise<SiteOutcome> {
+    const nothing = { failure: null, failureDetail: null, analysis: null }
+    if (url === null) return nothing
     try {
-      const analysis = storable(analyseSite(await sites.read(url, signal, contactPages), country))
-      const facts = {
-        site: { state: 'read' as const, ...analysis },
-        hasEmail: analysis.emails.length > 0,
-        hasPhone: hasPhone || analysis.phones.length > 0,
-      }
-      return { ...unread, analysis, ...scoreProspect(facts) }
+      return { ...nothing, analysis: storable(analyseSite(await sites.read(url, signal, contactPages), country)) }
     } catch (error) {
       if (signal.aborted) throw error
       if (!(error instanceof SiteFailure)) logUnexpected(error)
       const { code, detail } = error instanceof SiteFailure ? error : { code: 'not_understood', detail: undefined }
-      const scored = scoreProspect({ site: { state: 'failed', code, detail }, hasEmail: false, hasPhone })
-      return { ...unread, failure: code, failureDetail: detail ?? null, ...scored }
+      return { ...nothing, failure: code, failureDetail: detail ?? null }
     }
   }
+}
+
+interface SiteOutcome {
+  failure: string | null
+  failureDetail: string | null
+  analysis: SiteAnalysis | null
 }

@@ -22,6 +22,8 @@ export interface CampaignProspect {
   change: 'new' | 'changed' | 'same' | null
   /** Which facts. */
   changed: string[] | null
+  /** Of the rules that the score is by. */
+  rulesVersion: number
 }
 
 /** What the site showed, as the reading activity stores it. What is optional was not looked at by earlier versions. */
@@ -42,7 +44,7 @@ export interface SiteAnalysis {
   pages?: string[]
 }
 
-interface ScoreReason {
+export type ScoreReason = {
   text: string
   points: number
 }
@@ -117,7 +119,8 @@ export const prospectColumns = (tx: Tx) => tx`
   (select count(*)::int from sightings
    where sightings.prospect_id = visit.prospect_id and sightings.campaign_id = visit.campaign_id) as sightings,
   ${runsAds(tx)} as runs_ads,
-  visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons, visit.change, visit.changed`
+  visit.status, visit.failure, visit.failure_detail, visit.analysis, visit.score, visit.reasons, visit.rules_version,
+  visit.change, visit.changed`
 
 const runsAds = (tx: Tx) => tx`
   exists (select from sightings
@@ -161,7 +164,7 @@ export function prospectSightings(tx: Tx, prospectId: string, limit: number): Pr
 export interface ProspectVisit
   extends Pick<
     CampaignProspect,
-    'status' | 'failure' | 'failureDetail' | 'analysis' | 'score' | 'reasons' | 'change' | 'changed'
+    'status' | 'failure' | 'failureDetail' | 'analysis' | 'score' | 'reasons' | 'rulesVersion' | 'change' | 'changed'
   > {
   campaignId: string
   campaignName: string
@@ -172,7 +175,7 @@ export interface ProspectVisit
 export function prospectVisits(tx: Tx, prospectId: string, limit: number): Promise<ProspectVisit[]> {
   return tx<ProspectVisit[]>`
     select visit.campaign_id, campaign.name as campaign_name, visit.status, visit.failure, visit.failure_detail,
-      visit.analysis, visit.score, visit.reasons, visit.change, visit.changed, visit.finished_at
+      visit.analysis, visit.score, visit.reasons, visit.rules_version, visit.change, visit.changed, visit.finished_at
     from site_visits as visit join campaigns as campaign on campaign.id = visit.campaign_id
     where visit.prospect_id = ${prospectId}
     order by visit.campaign_id desc limit ${limit}`

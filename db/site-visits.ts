@@ -15,6 +15,10 @@ export interface ClaimedVisit {
   url: string | null
   /** Whether a search has told its telephone number. */
   hasPhone: boolean
+  /** Whether the campaign's searches showed an advertisement of it. */
+  runsAds: boolean
+  /** How often they, and the own list, showed it. */
+  sightings: number
   /** What the organisation's last look at the business brought, by another campaign; null when there was none. */
   before: { failure: string | null; analysis: SiteAnalysis | null } | null
 }
@@ -51,16 +55,21 @@ function claimOne(tx: Tx, by: VisitClaim, now: Date, which: PendingQuery<Row[]>)
     )
     update site_visits as visit
     set status = 'reading', claim = ${by.claim}, claim_attempt = ${by.attempt}, claimed_at = ${now}
-    from free join prospects on prospects.id = free.prospect_id
+    from free join prospects on prospects.id = free.prospect_id cross join lateral ${seenBy(tx, by.campaignId)}
       left join lateral (
         select jsonb_build_object('failure', failure, 'analysis', analysis) as look from site_visits as earlier
         where earlier.prospect_id = free.prospect_id and earlier.campaign_id <> ${by.campaignId} and earlier.status = 'done'
         order by earlier.finished_at desc limit 1
       ) as last on true
     where visit.campaign_id = ${by.campaignId} and visit.prospect_id = free.prospect_id
-    returning visit.prospect_id, visit.url, prospects.phone is not null as has_phone,
+    returning visit.prospect_id, visit.url, prospects.phone is not null as has_phone, runs_ads, sightings,
       last.look as before`
 }
+
+/** How a campaign's searches and list showed the business of the row that this is joined to. */
+export const seenBy = (tx: Tx, campaignId: string) => tx`(
+  select count(*)::int as sightings, coalesce(bool_or(is_ad), false) as runs_ads from sightings
+  where sightings.prospect_id = prospects.id and sightings.campaign_id = ${campaignId}) as seen`
 
 export interface VisitOutcome {
   prospectId: string
@@ -69,6 +78,8 @@ export interface VisitOutcome {
   analysis: JSONValue | null
   score: number
   reasons: JSONValue
+  /** Of the rules that the score is by. */
+  rulesVersion: number
   change: 'new' | 'changed' | 'same'
   changed: string[]
 }
@@ -79,7 +90,8 @@ export async function recordVisit(tx: Tx, by: VisitClaim, outcome: VisitOutcome,
     update site_visits
     set status = 'done', failure = ${outcome.failure}, failure_detail = ${outcome.failureDetail},
       analysis = ${outcome.analysis === null ? null : tx.json(outcome.analysis)},
-      score = ${outcome.score}, reasons = ${tx.json(outcome.reasons)}, change = ${outcome.change}, changed = ${outcome.changed},
+      score = ${outcome.score}, reasons = ${tx.json(outcome.reasons)}, rules_version = ${outcome.rulesVersion},
+      change = ${outcome.change}, changed = ${outcome.changed},
       finished_at = ${now}
     where campaign_id = ${by.campaignId} and prospect_id = ${outcome.prospectId}
       and status = 'reading' and claim = ${by.claim} and claim_attempt = ${by.attempt}

@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
  */
 const mayImport: Record<string, string[]> = {
   'workflows/contracts': ['workflows/contracts'],
-  'workflows/rules': ['workflows/rules'],
+  'workflows/rules': ['workflows/rules', 'type workflows/contracts'],
   workflows: ['workflows', 'type activities', 'temporal-config/task-queues.ts', 'temporal-config/search-attributes.ts'],
   activities: ['activities', 'workflows/contracts', 'workflows/rules', 'db'],
   providers: ['own folder', 'activities/ports.ts'],

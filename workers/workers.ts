@@ -6,6 +6,7 @@ import { createFailureInterceptor } from '../activities/failures.ts'
 import { createOutboxActivities } from '../activities/outbox.ts'
 import type { BusinessSearch, SheetExport, SiteReader } from '../activities/ports.ts'
 import { createSavedSearchActivities } from '../activities/saved-searches.ts'
+import { createScoreActivities } from '../activities/scores.ts'
 import { createSearchActivities } from '../activities/searches.ts'
 import { createSheetActivities } from '../activities/sheets.ts'
 import { createSiteActivities } from '../activities/sites.ts'
@@ -56,8 +57,9 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
       maxCachedWorkflows,
       activities: {
         ...createCampaignActivities(world),
-        ...createOutboxActivities(world),
+        ...createScoreActivities(world),
         ...createSavedSearchActivities(world),
+        ...createOutboxActivities(world),
       },
     }),
     Worker.create({

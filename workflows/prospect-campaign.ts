@@ -8,6 +8,7 @@ import {
   TemporalFailure,
 } from '@temporalio/workflow'
 import type { CampaignActivities } from '../activities/campaigns.ts'
+import type { ScoreActivities } from '../activities/scores.ts'
 import type { SearchActivities } from '../activities/searches.ts'
 import type { SheetActivities } from '../activities/sheets.ts'
 import type { SiteActivities } from '../activities/sites.ts'
@@ -17,7 +18,7 @@ import {
   type ProspectCampaignInput,
   queuedCampaign,
 } from './contracts/prospect-campaign.ts'
-import { databaseStep, outsideBatch } from './parts/activity-options.ts'
+import { databaseBatch, databaseStep, outsideBatch } from './parts/activity-options.ts'
 import { steer } from './parts/campaign-steering.ts'
 import { inLanes } from './parts/lanes.ts'
 import { problemCode } from './parts/problems.ts'
@@ -25,6 +26,7 @@ import { problemCode } from './parts/problems.ts'
 const { openCampaign, countCampaign } = proxyActivities<CampaignActivities>(databaseStep)
 const { importWebsites, searchBusinesses } = proxyActivities<SearchActivities>(outsideBatch)
 const { readSites } = proxyActivities<SiteActivities>(outsideBatch)
+const { scoreProspects } = proxyActivities<ScoreActivities>(databaseBatch)
 const { exportToSheet } = proxyActivities<SheetActivities>(outsideBatch)
 
 /** Few, since a provider's hourly limit is shared by all campaigns. */
@@ -46,6 +48,7 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
     if (state.status === 'queued') await change('campaign.started', { status: 'running' })
     await during('search', () => findBusinesses(searches))
     await during('analyse', readAllSites)
+    await during('score', () => untilFinished(() => scoreProspects({ ...campaign, now: Date.now() })))
     if (wantsApproval) await untilApproved()
     if (wantsSheet) await during('export', () => untilFinished(() => exportToSheet({ ...campaign, now: Date.now() })))
     if (await mayGoOn()) await change('campaign.completed', { status: 'completed' })

@@ -54,10 +54,12 @@ async function claim(claimant: VisitClaim, limit: number, at = now): Promise<Cla
   return claimed
 }
 
+const scored = { score: 50, reasons: [], rulesVersion: 0 }
+
 function record(claimant: VisitClaim, prospectId: string): Promise<boolean> {
+  const read = { failure: null, failureDetail: null, analysis: { title: 'x' } }
   const marks = { change: 'new' as const, changed: [] }
-  const read = { failure: null, failureDetail: null, analysis: { title: 'x' }, score: 50, reasons: [] }
-  const outcome = { prospectId, ...read, ...marks }
+  const outcome = { prospectId, ...read, ...scored, ...marks }
   return database.as(organisationId, (tx) => recordVisit(tx, claimant, outcome, now))
 }
 
@@ -112,6 +114,23 @@ test('what a stopping worker gives back is free for the next', async () => {
   await claim(by('stopping'), 5)
   await database.as(organisationId, (tx) => releaseVisits(tx, by('stopping')))
   expect(await claim(by('next'), siteCount)).toHaveLength(siteCount)
+})
+
+test('a claimed site comes with what the campaign, and no other, was shown of it', async () => {
+  await database.as(organisationId, async (tx) => {
+    const other = await campaignRow(database, organisationId)
+    await tx`
+      with page as (
+        insert into searches (campaign_id, engine, fingerprint, page, asked_at)
+        values (${campaignId}, 'google', 'x', 0, now()), (${other}, 'google', 'x', 0, now()) returning id, campaign_id
+      )
+      insert into sightings (search_id, position, campaign_id, prospect_id, is_ad)
+      select page.id, 0, page.campaign_id, prospect_id, page.campaign_id = ${campaignId}
+      from page, (select prospect_id from site_visits where campaign_id = ${campaignId} order by prospect_id limit 1) as first`
+  })
+  const [first, second] = await claim(by('reader'), siteCount)
+  expect(first).toMatchObject({ runsAds: true, sightings: 2 })
+  expect(second).toMatchObject({ runsAds: false, sightings: 1 })
 })
 
 test('a late write of an earlier state changes nothing', async () => {

@@ -127,6 +127,19 @@ test('a run of a saved search', async () => {
   await save(workflowId, 'saved-search-run')
 })
 
+test('a campaign that is scored anew after its end', async () => {
+  await using _ = await world.work()
+  const id = await world.start({ websites: sites('rescored', 10) })
+  await world.ended(id)
+  const args = [{ organisationId: organisation.organisationId, campaignId: id }]
+  await client.workflow.execute('prospectRescoring', {
+    workflowId: 'recorded-rescoring',
+    taskQueue: storiesQueue,
+    args,
+  })
+  await save('recorded-rescoring', 'campaign-rescored')
+})
+
 test('a sweep of the outbox', async () => {
   await using _ = await world.work()
   await client.workflow.execute('outboxSweep', { workflowId: 'recorded-sweep', taskQueue: storiesQueue })

@@ -53,7 +53,7 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     })
     await world.ended(id)
     const counts = await countsOf(id)
-    expect(await world.campaign(id)).toMatchObject({ status: 'completed', stage: 'analyse', problem: null })
+    expect(await world.campaign(id)).toMatchObject({ status: 'completed', stage: 'score', problem: null })
     expect(counts.done).toBe(counts.prospects)
     expect(counts.prospects).toBeGreaterThan(20)
     expect(counts.sightings).toBeGreaterThan(counts.prospects)

@@ -14,8 +14,11 @@ export function isFinished({ status }: { status: CampaignStatus }): boolean {
   return status === 'completed' || status === 'cancelled' || status === 'failed'
 }
 
-/** In this order. search: businesses are found; analyse: their websites are read and scored; export: the list goes to a spreadsheet. */
-export const campaignStages = ['search', 'analyse', 'export'] as const
+/**
+ * In this order. search: businesses are found; analyse: their websites are read and scored; score: scores by earlier rules are brought to
+ * those of now; export: the list goes to a spreadsheet.
+ */
+export const campaignStages = ['search', 'analyse', 'score', 'export'] as const
 export type CampaignStage = (typeof campaignStages)[number]
 
 export type CampaignEvent =

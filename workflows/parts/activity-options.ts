@@ -10,6 +10,13 @@ export const databaseStep = {
   retry: { initialInterval: '200 milliseconds', maximumInterval: '10 seconds' },
 } satisfies ActivityOptions
 
+/** Many such transactions one after the other: a killed worker is noticed within 15 s, and the next attempt goes on from the rows. */
+export const databaseBatch = {
+  ...databaseStep,
+  startToCloseTimeout: '15 minutes',
+  heartbeatTimeout: '15 seconds',
+} satisfies ActivityOptions
+
 /**
  * Pages bought from a provider, or sites read, many in one activity: minutes in all, seconds between heartbeats, so that a killed
  * worker is noticed within 15 s and the next attempt goes on from the rows in Postgres. A provider's refusal is not retried
