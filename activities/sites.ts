@@ -12,7 +12,7 @@ import {
   type VisitOutcome,
   visitProgress,
 } from '../db/site-visits.ts'
-import { type Comparison, compareVisits } from '../workflows/rules/changes.ts'
+import { compareVisits } from '../workflows/rules/changes.ts'
 import { scoreProspect } from '../workflows/rules/scoring.ts'
 import { contactPages } from './analysis/further-pages.ts'
 import { analyseSite, type SiteAnalysis } from './analysis/site.ts'

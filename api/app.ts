@@ -20,11 +20,13 @@ import { campaignControlRoutes } from './routes/campaign-controls.ts'
 import { campaignEventRoutes } from './routes/campaign-events.ts'
 import { campaignExportRoutes } from './routes/campaign-exports.ts'
 import { campaignReportRoutes } from './routes/campaign-reports.ts'
+import { campaignRescoringRoutes } from './routes/campaign-rescoring.ts'
 import { campaignScheduleRoutes } from './routes/campaign-schedules.ts'
 import { campaignSharingRoutes } from './routes/campaign-sharing.ts'
 import { campaignRoutes } from './routes/campaigns.ts'
 import { goneProspectRoutes } from './routes/gone-prospects.ts'
 import { prospectRoutes } from './routes/prospects.ts'
+import { scoringRulesRoutes } from './routes/scoring-rules.ts'
 import { searchRoutes } from './routes/searches.ts'
 import { usageRoutes } from './routes/usage.ts'
 
@@ -71,6 +73,8 @@ export function createApi({ database, system, stories, schedules, clock, log }: 
     ...usageRoutes(),
     ...campaignScheduleRoutes({ schedules }),
     ...goneProspectRoutes(),
+    ...scoringRulesRoutes(),
+    ...campaignRescoringRoutes({ handover }),
   ]
   let stopping = false
 

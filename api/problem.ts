@@ -127,12 +127,9 @@ export function found<T>(thing: T | null | undefined, what: string): T {
 
 /** The errors of a failed parse, with pointers below `root`. */
 export function inputErrors(error: z.ZodError, root = ''): InputError[] {
-  return error.issues.flatMap((issue) => {
-    if (issue.code !== 'unrecognized_keys') return [{ pointer: pointerTo(issue.path, root), detail: issue.message }]
-    return issue.keys.map((key) => ({
-      pointer: pointerTo([...issue.path, key], root),
-      detail: 'There is no such field.',
-    }))
+  return error.issues.flatMap(({ message: detail, ...issue }) => {
+    const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path]
+    return paths.map((path) => ({ pointer: pointerTo(path, root), detail }))
   })
 }
 

@@ -176,12 +176,17 @@ function read<Params extends z.ZodType, Query extends z.ZodType, Body extends z.
 
 const nothing = z.strictObject({})
 
+/** Where the schema has nothing more helpful to say. */
+function unknownField({ code }: z.core.$ZodRawIssue): string | undefined {
+  return code === 'unrecognized_keys' ? 'There is no such field.' : undefined
+}
+
 function parsed<S extends z.ZodType>(
   schema: S | undefined,
   value: unknown,
   refusal: (error: z.ZodError) => Problem,
 ): z.output<S> {
-  const result = (schema ?? nothing).safeParse(value)
+  const result = (schema ?? nothing).safeParse(value, { error: unknownField })
   if (!result.success) throw refusal(result.error)
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- without a schema S is any schema, whose output promises nothing
   return result.data as z.output<S>

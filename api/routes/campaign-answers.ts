@@ -48,7 +48,7 @@ export const CampaignCounts = z
   } satisfies Record<keyof Counts, z.ZodType>)
   .meta({ id: 'CampaignCounts' })
 
-const Links = z
+export const CampaignLinks = z
   .strictObject({
     self: z.string(),
     events: z.string(),
@@ -59,7 +59,7 @@ const Links = z
   .meta({ id: 'CampaignLinks', description: 'Paths on this server' })
 
 export const StartedCampaign = z
-  .strictObject({ id: z.uuid(), workflowId: z.string(), status: CampaignStatus, links: Links })
+  .strictObject({ id: z.uuid(), workflowId: z.string(), status: CampaignStatus, links: CampaignLinks })
   .meta({ id: 'StartedCampaign' })
 
 const time = z.iso.datetime()
@@ -82,7 +82,7 @@ export const Campaign = z
     createdAt: time,
     startedAt: time.nullable(),
     finishedAt: time.nullable(),
-    links: Links,
+    links: CampaignLinks,
   })
   .meta({ id: 'Campaign' })
 
@@ -143,7 +143,7 @@ export function campaignAnswer(row: CampaignRow): z.input<typeof Campaign> {
   }
 }
 
-export function campaignLinks(id: string, formats: readonly ('csv' | 'json')[]): z.input<typeof Links> {
+export function campaignLinks(id: string, formats: readonly ('csv' | 'json')[]): z.input<typeof CampaignLinks> {
   const self = `/api/v1/campaigns/${id}`
   return {
     self,

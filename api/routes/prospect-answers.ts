@@ -36,15 +36,18 @@ const Failure = z
   .strictObject({ code: z.string().meta({ example: 'bad_certificate' }), detail: z.string().nullable() })
   .meta({ id: 'SiteFailure', description: 'Why the website could not be read' })
 
+export const ScoreReasons = z
+  .array(z.strictObject({ text: z.string(), points: z.int() }))
+  .meta({ description: 'What the score is made of' })
+
 /** Of a campaign's look at one business. */
 export const visitFields = {
   status: z.enum(['pending', 'reading', 'done']),
   failure: Failure.nullable(),
   analysis: Analysis.nullable(),
   score: z.int().min(0).max(100).nullable(),
-  reasons: z
-    .array(z.strictObject({ text: z.string(), points: z.int() }))
-    .meta({ description: 'What the score is made of' }),
+  reasons: ScoreReasons,
+  rulesVersion: z.int().min(0).nullable().meta({ description: 'By which version of the scoring rules' }),
   change: z.enum(['new', 'changed', 'same']).nullable().meta({
     description: "Since your organisation's last look at the business, by any campaign; null before the visit is over",
   }),
@@ -79,7 +82,7 @@ export function campaignProspectAnswer(row: CampaignProspect): z.input<typeof Ca
 export function visitAnswer(
   row: Pick<
     CampaignProspect,
-    'status' | 'failure' | 'failureDetail' | 'analysis' | 'score' | 'reasons' | 'change' | 'changed'
+    'status' | 'failure' | 'failureDetail' | 'analysis' | 'score' | 'reasons' | 'rulesVersion' | 'change' | 'changed'
   >,
 ) {
   return {
@@ -88,6 +91,7 @@ export function visitAnswer(
     analysis: row.analysis,
     score: row.score,
     reasons: row.reasons ?? [],
+    rulesVersion: row.score === null ? null : row.rulesVersion,
     change: row.change,
     changed: row.changed ?? [],
   }

@@ -21,6 +21,7 @@ test('the document lists every route of the API', () => {
     'get /campaigns/{id}/report',
     'get /campaigns/{id}/schedule',
     'get /prospects/{id}',
+    'get /scoring-rules',
     'get /searches',
     'get /usage',
     'post /campaigns',
@@ -28,13 +29,16 @@ test('the document lists every route of the API', () => {
     'post /campaigns/{id}/budget',
     'post /campaigns/{id}/cancel',
     'post /campaigns/{id}/pause',
+    'post /campaigns/{id}/rescore',
     'post /campaigns/{id}/resume',
-    'post /campaigns/{id}/share',
     'post /campaigns/{id}/schedule',
     'post /campaigns/{id}/schedule/pause',
     'post /campaigns/{id}/schedule/remove',
     'post /campaigns/{id}/schedule/resume',
     'post /campaigns/{id}/schedule/trigger',
+    'post /campaigns/{id}/share',
+    'post /scoring-rules',
+    'post /scoring-rules/preview',
   ])
 })
 
