@@ -1,3 +1,4 @@
+import { campaignIsFinished } from '../db/campaigns.ts'
 import type { Tx } from '../db/client.ts'
 import { appendStoryEvents, latestStoryEvents, lockStory } from '../db/story-events.ts'
 
@@ -16,7 +17,10 @@ const eventsPerStage = 50
 /** The rate is that of the last few events, so that a pause is soon forgotten. */
 const rateWindow = 5
 
-/** Appends a progress event when the stage has moved far enough since the last one, is done, or has begun anew. */
+/**
+ * Appends a progress event when the stage has moved far enough since the last one, is done, or has begun anew. A story that has ended tells
+ * no more, though a reader that was under way may still record what it brought.
+ */
 export async function reportProgress(
   tx: Tx,
   storyId: string,
@@ -24,7 +28,8 @@ export async function reportProgress(
   stage: { name: string; count: () => Promise<{ done: number; total: number }> },
   now: Date,
 ): Promise<void> {
-  await lockStory(tx, storyId) // before counting, so that the numbers never run backwards
+  await lockStory(tx, storyId) // before looking, so that numbers never run backwards and no end comes in between
+  if (await campaignIsFinished(tx, storyId)) return
   const { done, total } = await stage.count()
   const recent = (await latestStoryEvents(tx, storyId, type, rateWindow)).map(({ data, at }) => ({
     done: doneOf(data),

@@ -84,6 +84,12 @@ export async function campaignIsRunning(tx: Tx, id: string): Promise<boolean> {
   return row !== undefined
 }
 
+/** True once nothing changes any more. */
+export async function campaignIsFinished(tx: Tx, id: string): Promise<boolean> {
+  const [row] = await tx`select 1 from campaigns where id = ${id} and status in ('completed', 'cancelled', 'failed')`
+  return row !== undefined
+}
+
 /** Writes the workflow's state unless a later one is there already. Tells whether it did, and the revision that the row then has. */
 export async function recordCampaignState(
   tx: Tx,

@@ -141,7 +141,8 @@ test('a late write of an earlier version changes nothing', async () => {
   expect(await scores()).toMatchObject([{ score: 2, rulesVersion: 2 }])
 })
 
-test('each scoring tells how far it is, the second of a campaign too', async () => {
+test('each scoring tells how far it is, the second of a running campaign too', async () => {
+  await as((tx) => tx`update campaigns set status = 'running' where id = ${campaignId}`)
   await seed(Array.from({ length: 700 }, () => ({})))
   const done = (count: number) => ({
     type: 'prospect.scored',
