@@ -146,7 +146,10 @@ export function createSearchActivities({
     await recordFindings(tx, { campaignId: batch.campaignId, searchId, findings: kept })
     if (hasMore) return
     const total = definition.searches.length + (definition.websites.length > 0 ? 1 : 0)
-    const count = async () => ({ done: await countEndedSearches(tx, batch.campaignId), total })
+    const count = async () => {
+      const ended = await countEndedSearches(tx, batch.campaignId)
+      return { done: ended.searches + ended.lists, total }
+    }
     const now = decisionTime(clock, batch.now)
     await reportProgress(tx, batch.campaignId, 'prospect.found', { name: 'search', count }, now)
   }
@@ -158,9 +161,10 @@ export function createSearchActivities({
 
 /** A business as it is kept: its home page rather than the page that was found, its number in E.164, text that can be stored. */
 function shown(business: FoundBusiness, country: string): ShownBusiness {
-  const { website, phone } = business
+  const { name, website, phone, isAd } = business
   return storable({
     ...business,
+    name: isAd ? null : name, // an advertisement's headline is no name
     website: website === null ? null : homePageOf(website),
     phone: phone === null ? null : asE164(phone, country),
   })

@@ -93,12 +93,13 @@ export async function recordSearchPage(tx: Tx, searchId: string, answer: SearchA
   return row !== undefined
 }
 
-/** How many of a campaign's searches have ended. */
-export async function countEndedSearches(tx: Tx, campaignId: string): Promise<number> {
-  const [row] = await tx<{ ended: number }[]>`
-    select count(*)::int as ended from searches
+/** How many of a campaign's searches have ended, and how many of its own lists: one at most. */
+export async function countEndedSearches(tx: Tx, campaignId: string): Promise<{ searches: number; lists: number }> {
+  const [row] = await tx<{ searches: number; lists: number }[]>`
+    select count(*) filter (where engine <> 'list')::int as searches, count(*) filter (where engine = 'list')::int as lists
+    from searches
     where campaign_id = ${campaignId} and (status = 'failed' or (status = 'done' and not has_more))`
-  return row?.ended ?? 0
+  return row ?? { searches: 0, lists: 0 }
 }
 
 export interface SearchHistoryRow {

@@ -98,6 +98,7 @@ async function follow(
   }
 }
 
+const Staged = z.object({ stage: z.string() })
 const Progress = z.object({
   stage: z.string(),
   done: z.number(),
@@ -108,7 +109,7 @@ const Progress = z.object({
 
 function describe(type: string, data: unknown): string {
   const progress = Progress.safeParse(data)
-  if (!progress.success) return type
+  if (!progress.success) return type === 'campaign.stage_changed' ? `stage ${Staged.parse(data).stage}` : type
   const { stage, done, total, ratePerSecond, etaSeconds } = progress.data
   const pace = ratePerSecond === null ? '' : `, ${ratePerSecond}/s${etaSeconds ? `, ${etaSeconds} s to go` : ''}`
   return `${stage}: ${done} of ${total}${pace}`

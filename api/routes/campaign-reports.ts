@@ -27,7 +27,7 @@ const Report = CampaignState.extend({
   counts: CampaignCounts,
   searches: z.strictObject({
     wanted: count,
-    ended: count.meta({ description: 'The own list is one of them' }),
+    ended: count,
     paid: count,
     budget: count.nullable(),
   }),
@@ -73,7 +73,7 @@ export function campaignReportRoutes(): Endpoint[] {
               counts,
               searches: {
                 wanted: await searchCount(tx, id),
-                ended: await countEndedSearches(tx, id),
+                ended: (await countEndedSearches(tx, id)).searches,
                 paid: counts.searchesPaid,
                 budget: budgetSearches,
               },

@@ -63,8 +63,8 @@ export function scoringRulesRoutes(): Endpoint[] {
       permission: 'scoring-rules:write',
       tag,
       summary: 'Save scoring rules',
-      description: `They become the next version and replace all others. Prospects that are analysed from now on, and campaigns before they
-export, are scored by them; a campaign that is over keeps its scores until it is scored anew.`,
+      description: `They become the next version and replace all others. Prospects that are analysed from now on, and campaigns that have yet to
+come to the stage \`score\`, are scored by them; others keep their scores until they are scored anew.`,
       body: NewScoringRules,
       example: { rules: exampleRules },
       bodyLimit: rulesBodyLimit,
