@@ -9,12 +9,14 @@ export interface SupervisorOptions {
   say: (line: string) => void
   /** The waits before the first restart, the second and so on; the last repeats. */
   restartDelaysMs?: readonly number[]
+  /** What has been up for this long had started well: its death counts for nothing. */
+  settledAfterMs?: number
 }
 
 export interface Supervisor {
   /** Starts a process and keeps it running. Resolves when it is up, rejects when it does not come up this first time. */
   start(plan: ProcessPlan): Promise<void>
-  /** Resolves when a process died too often to go on, with one line about it. */
+  /** Resolves when a process died too often just after its start to go on, with one line about it. */
   readonly gaveUp: Promise<string>
   /** Stops all in order, those that are just starting too. */
   stop(): Promise<void>
@@ -22,13 +24,19 @@ export interface Supervisor {
   kill(): Promise<void>
 }
 
-/** What dies this often within a minute would die again. */
+/** How a process ended: 'exit code 1', 'signal SIGKILL'. */
+interface End {
+  how: string
+  hadSettled: boolean
+}
+
+/** What dies this often within a minute, never having settled, would die again. */
 const maxDeaths = 5
 const deathWindowMs = 60_000
 
 /** Starts processes, restarts those that die, and stops them in order. */
 export function createSupervisor(options: SupervisorOptions): Supervisor {
-  const { dataDir, stopOrder, say, restartDelaysMs = [250, 1000, 3000, 8000] } = options
+  const { dataDir, stopOrder, say, restartDelaysMs = [250, 1000, 3000, 8000], settledAfterMs = 5_000 } = options
   const processes = new Map<string, Promise<RunningProcess>>()
   const gaveUp = Promise.withResolvers<string>()
   const stopping = new AbortController()
@@ -55,30 +63,41 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 
   async function keepRunning(plan: ProcessPlan, first: RunningProcess): Promise<void> {
     const deaths: number[] = []
-    for (let how = await first.ended; !stopping.signal.aborted; how = await runToItsEnd(plan)) {
-      deaths.push(Date.now())
+    for (let end = await endOf(first, () => {}); !stopping.signal.aborted; end = await runToItsEnd(plan)) {
+      if (!end.hadSettled) deaths.push(Date.now())
       const recent = deaths.filter((at) => at > Date.now() - deathWindowMs).length
       if (recent >= maxDeaths) {
         const log = logFile(dataDir, plan.name)
-        gaveUp.resolve(`${plan.name} died ${recent} times within a minute, at last of ${how} (log: ${log})`)
+        gaveUp.resolve(`${plan.name} died ${recent} times within a minute, at last of ${end.how} (log: ${log})`)
         return
       }
-      say(`${plan.name} died of ${how}, starting it again`)
-      await pause(restartDelaysMs[Math.min(recent, restartDelaysMs.length) - 1] ?? 0)
+      say(`${plan.name} died of ${end.how}, starting it again`)
+      const delay = end.hadSettled ? 0 : recent - 1
+      await pause(restartDelaysMs[Math.min(delay, restartDelaysMs.length - 1)] ?? 0)
     }
   }
 
-  async function runToItsEnd(plan: ProcessPlan): Promise<string> {
+  async function runToItsEnd(plan: ProcessPlan): Promise<End> {
     try {
-      const again = await run(plan)
-      again.ready.then(
-        () => say(`${plan.name} is up again`),
-        () => again.kill(),
-      )
-      return await again.ended
+      return await endOf(await run(plan), () => say(`${plan.name} is up again`))
     } catch (error) {
-      return error instanceof Error ? error.message : String(error)
+      return { how: error instanceof Error ? error.message : String(error), hadSettled: false }
     }
+  }
+
+  async function endOf(running: RunningProcess, onUp: () => void): Promise<End> {
+    const upSince = running.ready.then(
+      () => {
+        onUp()
+        return Date.now()
+      },
+      () => {
+        running.kill()
+        return Infinity
+      },
+    )
+    const how = await running.ended
+    return { how, hadSettled: Date.now() - (await upSince) >= settledAfterMs }
   }
 
   /** Stopping cuts it short. */

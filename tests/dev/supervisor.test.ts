@@ -29,6 +29,15 @@ test('a process that dies five times within a minute is given up, with one line 
   )
 })
 
+test('a process that had settled before it was killed is started again, however often that happens', async () => {
+  const { supervisor, dataDir, said } = await setup({ settledAfterMs: 0 })
+  await supervisor.start(planNode('worker', staysUp))
+  for (let kills = 1; kills <= 6; kills += 1) {
+    process.kill(runningRecord(dataDir, 'worker')?.pid ?? 0, 'SIGKILL')
+    await vi.waitFor(() => expect(said.filter((line) => line === 'worker is up again')).toHaveLength(kills), waitAtMost)
+  }
+})
+
 test('a process that does not come up fails the start with what it said last', async () => {
   const { supervisor } = await setup()
   const start = supervisor.start(planNode('api', "console.error('API_PORT is in use'); process.exit(1)"))
@@ -79,7 +88,9 @@ test('a process leads a group of its own, so that a Ctrl-C in the terminal does 
 
 const waitAtMost = { timeout: 10_000, interval: 20 }
 
-async function setup(): Promise<{ supervisor: Supervisor; dataDir: string; said: string[] }> {
+async function setup(
+  changes: { settledAfterMs?: number } = {},
+): Promise<{ supervisor: Supervisor; dataDir: string; said: string[] }> {
   const dataDir = await temporaryFolder()
   const said: string[] = []
   const supervisor = createSupervisor({
@@ -87,6 +98,7 @@ async function setup(): Promise<{ supervisor: Supervisor; dataDir: string; said:
     stopOrder: ['api', 'worker', 'postgres'],
     say: (line) => said.push(line),
     restartDelaysMs: [0],
+    ...changes,
   })
   onTestFinished(() => supervisor.stop())
   return { supervisor, dataDir, said }
