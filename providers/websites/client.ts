@@ -1,6 +1,7 @@
 import { promises as dns } from 'node:dns'
 import { SiteFailure, type SitePage, type SiteReader } from '../../activities/ports.ts'
 import { type AddressLookup, bareHost, createAddressGuard } from './addresses.ts'
+import { createDeadline } from './deadline.ts'
 import { readHtml, readStart } from './html.ts'
 import { noRobots, parseRobots, type Robots } from './robots.ts'
 import { createTurns } from './turns.ts'
@@ -45,27 +46,30 @@ export function createSiteReader({
   const takeTurn = createTurns()
   const productToken = userAgent.split('/')[0] ?? userAgent
 
-  return {
-    async read(website, signal, choose = () => []) {
+  return { read }
+
+  async function read(
+    ...[website, signal, choose = () => []]: Parameters<SiteReader['read']>
+  ): ReturnType<SiteReader['read']> {
+    signal.throwIfAborted()
+    const deadline = createDeadline(timeoutMs)
+    const either = AbortSignal.any([signal, deadline.signal])
+    const visit = createVisit({ permittedAddresses, takeTurn, testHosts, userAgent, maxBytes }, either)
+    try {
+      const robots = new Map<string, Robots>()
+      const home = await readHome(website, visit, robots)
+      const further = await readFurther(home, choose(home), visit, robots, either)
       signal.throwIfAborted()
-      const deadline = new AbortController()
-      const timer = setTimeout(() => deadline.abort(), timeoutMs)
-      const either = AbortSignal.any([signal, deadline.signal])
-      const visit = createVisit({ permittedAddresses, takeTurn, testHosts, userAgent, maxBytes }, either)
-      try {
-        const robots = new Map<string, Robots>()
-        const home = await readHome(website, visit, robots)
-        const further = await readFurther(home, choose(home), visit, robots, either)
-        signal.throwIfAborted()
-        return [home, ...further]
-      } catch (error) {
-        if (signal.aborted) throw signal.reason
-        throw deadline.signal.aborted ? new SiteFailure('timeout') : error
-      } finally {
-        clearTimeout(timer)
-        await visit.close()
-      }
-    },
+      return [home, ...further]
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      if (!deadline.hasStoodStill()) throw deadline.signal.aborted ? new SiteFailure('timeout') : error
+    } finally {
+      deadline.clear()
+      await visit.close()
+    }
+    // It may have answered while we stood still, and hung up since.
+    return read(website, signal, choose)
   }
 
   // A website given as a bare name is asked over HTTPS, and over HTTP if nobody answers there.

@@ -5,6 +5,7 @@ import { connect as connectTls, TLSSocket } from 'node:tls'
 import type { buildConnector } from 'undici'
 import { SiteFailure } from '../../activities/ports.ts'
 import { bareHost } from './addresses.ts'
+import { createDeadline } from './deadline.ts'
 
 export interface ConnectionPlan {
   /** Already checked. Nothing is looked up again, so what was checked is what is connected to. */
@@ -23,14 +24,15 @@ export function createConnector(plan: ConnectionPlan, signal: AbortSignal): buil
     const socket = secure ? openTls(plan, bareHost(hostname)) : connectTcp(target(plan, bareHost(hostname)))
     addAbortSignal(signal, socket)
     const tooSlow = () => socket.destroy(new SiteFailure('connection_failed', 'connect_timeout'))
-    const timer = plan.timeoutMs === undefined ? undefined : setTimeout(tooSlow, plan.timeoutMs)
+    const deadline = plan.timeoutMs === undefined ? undefined : createDeadline(plan.timeoutMs)
+    deadline?.signal.addEventListener('abort', tooSlow)
     const fail = (error: Error) => {
-      clearTimeout(timer)
+      deadline?.clear()
       callback(connectionFailure(error, socket), null)
     }
     socket.once('error', fail)
     socket.once(secure ? 'secureConnect' : 'connect', () => {
-      clearTimeout(timer)
+      deadline?.clear()
       socket.off('error', fail)
       callback(null, socket)
     })

@@ -20,11 +20,12 @@ export const databaseBatch = {
 /**
  * Pages bought from a provider, or sites read, many in one activity: minutes in all, seconds between heartbeats, so that a killed
  * worker is noticed within 15 s and the next attempt goes on from the rows in Postgres. A provider's refusal is not retried
- * (activities/failures.ts decides), everything else is, up to once a minute.
+ * (activities/failures.ts decides), everything else is, four times a minute in the end: the failure may have been the worker's death, and
+ * no campaign should stand still for long because of several of those.
  */
 export const outsideBatch = {
   taskQueue: sitesQueue,
   startToCloseTimeout: '15 minutes',
   heartbeatTimeout: '15 seconds',
-  retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
+  retry: { initialInterval: '1 second', maximumInterval: '15 seconds' },
 } satisfies ActivityOptions

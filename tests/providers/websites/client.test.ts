@@ -128,6 +128,26 @@ test.each<[string, RequestListener]>([
   await expect(reader.read('http://bakery.test/', never)).rejects.toMatchObject({ code: 'timeout' })
 })
 
+test('a site is not found slow or broken for what happened while this process stood still', async () => {
+  const timeoutMs = 200
+  const standStill = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * timeoutMs)
+  let visits = 0
+  const answersMeanwhile = await startSite((request, response) => {
+    page(request, response)
+    standStill()
+  })
+  const hangsUpMeanwhile = await startSite((request, response) => {
+    visits += 1
+    if (visits > 1) return page(request, response)
+    standStill()
+    request.socket.destroy()
+  })
+  for (const place of [answersMeanwhile, hangsUpMeanwhile]) {
+    const [home] = await readerOf(place, { timeoutMs }).read('http://bakery.test/', never)
+    expect(home.html).toBe('<title>Bakery</title>')
+  }
+})
+
 test('a look-up that never ends is given up', async () => {
   const reader = createSiteReader({ allowAddresses: [], timeoutMs: 50, lookup: () => new Promise(() => {}) })
   await expect(reader.read('http://bakery.example/', never)).rejects.toMatchObject({ code: 'timeout' })
