@@ -94,6 +94,7 @@ export const settings = z.object({
   GOOGLE_SHEETS_CREDENTIALS: serviceAccountJson.optional(),
   GOOGLE_SHEETS_CREDENTIALS_FILE: serviceAccountFile.optional(),
   GOOGLE_SHEETS_FOLDER_ID: text.optional(),
+  GOOGLE_SHEETS_CHUNK_ROWS: count.default(200),
   GOOGLE_BASE_URL: webUrl.optional(),
 
   SITE_CONCURRENCY: count.default(10),
@@ -275,6 +276,7 @@ function group(values: z.infer<typeof settings>, given: Environment) {
     google: {
       credentials: values.GOOGLE_SHEETS_CREDENTIALS ?? values.GOOGLE_SHEETS_CREDENTIALS_FILE,
       folderId: values.GOOGLE_SHEETS_FOLDER_ID,
+      chunkRows: values.GOOGLE_SHEETS_CHUNK_ROWS,
       /** Undefined: Google's own hosts. */
       baseUrl: values.GOOGLE_BASE_URL,
     },

@@ -20,9 +20,10 @@ export interface SheetWork {
   signal: AbortSignal
   campaignId: string
   minScore: number
+  /** How many rows one call appends. */
+  chunkRows: number
 }
 
-const rowsPerChunk = 200
 /** A connection that loses so many answers is given time to recover. */
 const lostAnswersInARow = 5
 
@@ -31,7 +32,7 @@ const lostAnswersInARow = 5
  * Postgres before they are appended and recorded after; of claims that nobody has recorded, the sheet tells which are there.
  */
 export async function fillSheet(
-  { sheets, as, now, signal, campaignId, minScore }: SheetWork,
+  { sheets, as, now, signal, campaignId, minScore, chunkRows }: SheetWork,
   exportId: string,
   spreadsheetId: string,
   onWritten: (rows: number) => void,
@@ -45,7 +46,7 @@ export async function fillSheet(
   throw new ProviderError('google', 'retry', 'answers_lost')
 
   function newChunk(): Promise<SheetChunk | null> {
-    return as((tx) => claimChunk(tx, { exportId, campaignId, minScore, limit: rowsPerChunk }, now()))
+    return as((tx) => claimChunk(tx, { exportId, campaignId, minScore, limit: chunkRows }, now()))
   }
 
   /** Asks the sheet which of the claimed rows it has; returns a chunk with those that it lacks. */

@@ -17,10 +17,12 @@ export function createSheetActivities({
   database,
   sheets,
   clock,
+  chunkRows,
 }: {
   database: Database
   sheets: SheetExport
   clock: Clock
+  chunkRows: number
 }) {
   return {
     /**
@@ -39,7 +41,7 @@ export function createSheetActivities({
         async (signal) => {
           if (!(await isRunning())) return result(false)
           const current = await as((tx) => openSheetExport(tx, campaignId, now()))
-          const work: SheetWork = { sheets, as, now, signal, campaignId, minScore: wish.minScore }
+          const work: SheetWork = { sheets, as, now, signal, campaignId, minScore: wish.minScore, chunkRows }
           try {
             const { exportId, spreadsheet } = await readySpreadsheet(work, wish.title, current)
             await as((tx) => recordSheetProblem(tx, campaignId, null))

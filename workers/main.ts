@@ -43,6 +43,7 @@ async function main(): Promise<void> {
       sheets: sheetExport(config),
       clock: () => new Date(),
       siteConcurrency: config.sites.concurrency,
+      sheetChunkRows: config.google.chunkRows,
       logUnexpected: (error) => log.error({ err: error }, 'an activity failed unexpectedly'),
     },
     {

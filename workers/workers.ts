@@ -25,6 +25,8 @@ export interface World {
   clock: Clock
   /** How many sites one batch reads at a time. */
   siteConcurrency: number
+  /** How many rows one call appends to a spreadsheet. */
+  sheetChunkRows: number
   logUnexpected: (error: unknown) => void
 }
 
@@ -69,7 +71,7 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
       activities: {
         ...createSearchActivities(world),
         ...createSiteActivities({ ...world, concurrency: world.siteConcurrency }),
-        ...createSheetActivities(world),
+        ...createSheetActivities({ ...world, chunkRows: world.sheetChunkRows }),
       },
     }),
   ])

@@ -48,7 +48,7 @@ function finds(savedSearchId: string, id: string, from: number, to: number) {
 
 function exportOf(campaignId: string, settings: Parameters<typeof googleSheets>[1] = {}): Promise<BatchResult> {
   const sheets = googleSheets(sandbox, settings)
-  const { exportToSheet } = createSheetActivities({ database, sheets, clock: () => new Date() })
+  const { exportToSheet } = createSheetActivities({ database, sheets, clock: () => new Date(), chunkRows: 200 })
   const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
   return environment.run(exportToSheet, { organisationId, campaignId, now: 0 })
 }

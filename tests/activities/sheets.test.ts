@@ -47,7 +47,8 @@ async function campaignOf(prospects: number, people: People = []): Promise<strin
 
 function activity(settings: Parameters<typeof googleSheets>[1] = {}) {
   const clock = () => new Date(Date.now() + skippedMs)
-  return createSheetActivities({ database, sheets: googleSheets(sandbox, settings), clock }).exportToSheet
+  return createSheetActivities({ database, sheets: googleSheets(sandbox, settings), clock, chunkRows: 200 })
+    .exportToSheet
 }
 
 function environmentOf(info: Partial<Info> = {}): MockActivityEnvironment {

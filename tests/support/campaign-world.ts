@@ -71,6 +71,7 @@ export function campaignWorld(
     }),
     clock,
     siteConcurrency: 8,
+    sheetChunkRows: 200,
     logUnexpected: (error) => process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`),
   }
 

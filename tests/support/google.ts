@@ -15,8 +15,13 @@ export function googleSheets(sandbox: TestSandbox, changes: Partial<Parameters<t
   return createGoogleSheets({ ...credentials, baseUrl: sandbox.urls.google, ...changes })
 }
 
+/** A sandbox, in this process or another. */
+interface GoogleHost {
+  urls: { google: string }
+}
+
 /** Asks the sandbox's Google without our client, whose work is what is looked at. */
-export async function askGoogle(sandbox: TestSandbox, path: string, init: RequestInit = {}): Promise<Response> {
+export async function askGoogle(sandbox: GoogleHost, path: string, init: RequestInit = {}): Promise<Response> {
   const now = Math.floor(Date.now() / 1000)
   const token = await grant(sandbox, {
     iss: credentials.clientEmail,
@@ -29,7 +34,7 @@ export async function askGoogle(sandbox: TestSandbox, path: string, init: Reques
   return fetch(`${sandbox.urls.google}${path}`, { ...init, headers: { authorization: `Bearer ${access_token}` } })
 }
 
-export function grant(sandbox: TestSandbox, claims: object, key = credentials.privateKey): Promise<Response> {
+export function grant(sandbox: GoogleHost, claims: object, key = credentials.privateKey): Promise<Response> {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const signed = `${part({ alg: 'RS256', typ: 'JWT' })}.${part(claims)}`
   const assertion = `${signed}.${sign('RSA-SHA256', Buffer.from(signed), key).toString('base64url')}`
@@ -38,7 +43,7 @@ export function grant(sandbox: TestSandbox, claims: object, key = credentials.pr
 }
 
 /** The values of a range such as `A:C`, row by row. */
-export async function valuesOf(sandbox: TestSandbox, spreadsheetId: string, range: string): Promise<unknown[][]> {
+export async function valuesOf(sandbox: GoogleHost, spreadsheetId: string, range: string): Promise<unknown[][]> {
   const response = await askGoogle(sandbox, `/v4/spreadsheets/${spreadsheetId}/values/${range}`)
   return z.object({ values: z.array(z.array(z.unknown())).default([]) }).parse(await response.json()).values
 }

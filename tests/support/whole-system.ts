@@ -4,11 +4,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, vi } from 'vitest'
 import { z } from 'zod'
-import type { Setting } from '../../config.ts'
+import { type Environment, settings as knownSettings, loadConfig, type Setting } from '../../config.ts'
 import { type ApiClient, createApiClient } from '../../dev/api-client.ts'
+import { childEnvironments } from '../../dev/child-environments.ts'
+import { planPostgres } from '../../dev/postgres.ts'
 import { removePostgresFolder } from '../../dev/postgres-place.ts'
+import type { Fault } from '../../dev/sandbox/faults.ts'
+import { eventually } from './eventually.ts'
 import { freePorts } from './free-ports.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
@@ -18,31 +21,38 @@ export interface WholeSystem extends AsyncDisposable {
   start(): Promise<void>
   /** The process id of 'worker', 'temporal', ... as it runs now. */
   pid(name: string): number
-  /** kill -9 of every process there is, the supervisor first. */
+  /** Sends a process a signal that it dies of; resolves when the supervisor says that it is up again. */
+  fell(name: string, signal: NodeJS.Signals): Promise<void>
+  /** kill -9 of every process there is, those who ask others first. */
   killEverything(): Promise<void>
+  /** Starts a second worker, which nobody restarts; resolves when it works. */
+  secondWorker(): Promise<ChildProcess>
   api(): Promise<ApiClient>
   /** Requests that the sandbox has received. */
-  requests(provider: 'serpapi' | 'websites'): Promise<SandboxRequest[]>
-  /** Makes every site answer late, so that kills find some in flight. */
-  slowSitesDown(latencyMs: number): Promise<void>
-  temporalAddress: string
+  requests(provider: 'serpapi' | 'google' | 'websites'): Promise<SandboxRequest[]>
+  addFault(fault: z.input<typeof Fault>): Promise<void>
+  /** Where the sandbox's Google is, without our client. */
+  urls: { google: string }
+  /** Leaves the data directory, with the logs, where it is; returns where. */
+  keep(): string
 }
 
 const SandboxRequest = z.object({
   host: z.string(),
   path: z.string(),
-  at: z.coerce.date(),
   billed: z.boolean().optional(),
+  fault: z.string().optional(),
 })
-export type SandboxRequest = z.infer<typeof SandboxRequest>
+type SandboxRequest = z.infer<typeof SandboxRequest>
 
 const RunRecord = z.object({ pid: z.number() })
-const bootMs = 120_000
+const bootPatience = { timeout: 120_000, interval: 100 }
+const stopOrder = ['api', 'worker', 'sandbox', 'temporal', 'postgres']
 
-/** A system with its own data directory and ports, not started yet. */
-export async function wholeSystem(): Promise<WholeSystem> {
+/** A system with its own data directory and ports, not started yet; `changes` are settings besides those. */
+export async function wholeSystem(changes: Partial<Record<Setting, string>> = {}): Promise<WholeSystem> {
   const dataDir = mkdtempSync(join(tmpdir(), 'throughline-chaos-'))
-  const settings = [
+  const portSettings = [
     'API_PORT',
     'POSTGRES_PORT',
     'TEMPORAL_PORT',
@@ -53,37 +63,69 @@ export async function wholeSystem(): Promise<WholeSystem> {
     'SANDBOX_SITES_PORT',
     'SANDBOX_SITES_TLS_PORT',
   ] satisfies Setting[]
-  const ports = await freePorts(settings.length)
-  const port = (setting: (typeof settings)[number]) => ports[settings.indexOf(setting)]
-  const env = {
-    ...process.env,
+  const [secondMetricsPort, ...ports] = await freePorts(portSettings.length + 1)
+  const ourSettings = {
+    ...changes,
+    // A developer's .env, least of all with live keys, is nothing for it.
+    NODE_ENV: 'test',
     DATA_DIR: dataDir,
-    ...Object.fromEntries(settings.map((name) => [name, String(port(name))])),
+    ...Object.fromEntries(portSettings.map((name, index) => [name, String(ports[index])])),
   }
-  let main: ChildProcess | undefined
+  const env = { ...withoutSettings(process.env), ...ourSettings }
+  const config = loadConfig(env)
+  const sandboxUrl = `http://127.0.0.1:${config.sandbox.port}/_sandbox`
+  const apiUrl = `http://127.0.0.1:${config.api.port}`
   const ended = new AbortController()
+  let main: ChildProcess | undefined
+  let said = ''
+  let isKept = false
+  process.once('exit', stopWithUs)
 
   const system: WholeSystem = {
-    temporalAddress: `127.0.0.1:${port('TEMPORAL_PORT')}`,
+    urls: { google: `http://127.0.0.1:${config.sandbox.providersPort}/google` },
+
     async start() {
       const started = spawn(process.execPath, ['dev/main.ts', '--serve'], { cwd: repository, env, detached: true })
       main = started
-      let said = ''
+      said = ''
       for (const output of [started.stdout, started.stderr]) output.on('data', (text) => (said += text))
-      await vi.waitFor(
-        async () => {
-          if (started.exitCode !== null) throw new Error(`npm start ended: ${said}`)
-          expect((await fetch(`http://127.0.0.1:${port('API_PORT')}/healthz`)).ok, said).toBe(true)
-        },
-        { timeout: bootMs, interval: 100 },
-      )
+      const isUp = async () =>
+        started.exitCode !== null || (await fetch(`${apiUrl}/healthz`)).ok || failed('not yet up')
+      await eventually(isUp, bootPatience)
+      if (started.exitCode !== null) failed('npm start ended')
     },
+
     pid: (name) => RunRecord.parse(JSON.parse(readFileSync(join(dataDir, 'run', `${name}.json`), 'utf8'))).pid,
-    async killEverything() {
-      const pids = readdirSync(join(dataDir, 'run')).map((file) => system.pid(file.replace('.json', '')))
-      if (main?.pid !== undefined) await kill(main)
-      for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+
+    async fell(name, signal) {
+      const before = said.length
+      process.kill(system.pid(name), signal)
+      const isUpAgain = () => said.slice(before).includes(`${name} is up again`) || failed(`${name} is not up again`)
+      await eventually(isUpAgain, bootPatience)
     },
+
+    async killEverything() {
+      const running = new Set(readdirSync(join(dataDir, 'run')).map((file) => file.replace('.json', '')))
+      const pids = stopOrder.filter((name) => running.has(name)).map((name) => system.pid(name))
+      const exit = main && once(main, 'exit')
+      main?.kill('SIGKILL')
+      for (const pid of pids) killIfAlive(pid)
+      await exit
+    },
+
+    async secondWorker() {
+      const { logins } = await planPostgres({ dataDir, port: config.postgres.port })
+      const { env: workerEnv } = childEnvironments(config, logins, undefined)
+      const worker = spawn(process.execPath, ['workers/main.ts'], {
+        cwd: repository,
+        env: { ...workerEnv, ...ourSettings, WORKER_METRICS_PORT: String(secondMetricsPort) },
+        stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      })
+      const [how] = await Promise.race([once(worker, 'message'), once(worker, 'exit')])
+      if (worker.exitCode !== null) throw new Error(`the second worker ended with exit code ${how}`)
+      return worker
+    },
+
     async api() {
       const admin = spawn(process.execPath, ['dev/admin.ts', 'create-organisation', 'Chaos'], { cwd: repository, env })
       let printed = ''
@@ -91,41 +133,59 @@ export async function wholeSystem(): Promise<WholeSystem> {
       await once(admin, 'close')
       const key = /tl_\w{32}_[\w-]{43}/.exec(printed)?.[0]
       if (key === undefined) throw new Error(`no key in: ${printed}`)
-      return createApiClient(`http://127.0.0.1:${port('API_PORT')}/api/v1`, key, ended.signal)
+      return createApiClient(`${apiUrl}/api/v1`, key, ended.signal)
     },
+
     async requests(provider) {
       const query = new URLSearchParams({ provider, limit: '100000' })
-      const response = await fetch(`http://127.0.0.1:${port('SANDBOX_PORT')}/_sandbox/requests?${query.toString()}`)
+      const response = await fetch(`${sandboxUrl}/requests?${query.toString()}`)
       return z.object({ data: z.array(SandboxRequest) }).parse(await response.json()).data
     },
-    async slowSitesDown(latencyMs) {
-      const body = JSON.stringify({ provider: 'websites', kind: 'latency', latencyMs, rate: 1 })
-      const faults = `http://127.0.0.1:${port('SANDBOX_PORT')}/_sandbox/faults`
-      expect((await fetch(faults, { method: 'POST', body })).ok).toBe(true)
+
+    async addFault(fault) {
+      const { ok, status } = await fetch(`${sandboxUrl}/faults`, { method: 'POST', body: JSON.stringify(fault) })
+      if (!ok) throw new Error(`the sandbox answered ${status} to a fault`)
     },
+
+    keep() {
+      isKept = true
+      return dataDir
+    },
+
     async [Symbol.asyncDispose]() {
+      process.off('exit', stopWithUs)
       ended.abort()
       if (main && main.exitCode === null && main.signalCode === null) {
         main.kill('SIGTERM')
         await once(main, 'exit')
       }
+      if (isKept) return
       removePostgresFolder(dataDir)
       rmSync(dataDir, { recursive: true, force: true })
     },
   }
   return system
+
+  /** It leads a group of its own: without this it would outlive whoever is stopped in the middle of it. */
+  function stopWithUs(): void {
+    main?.kill('SIGTERM')
+  }
+
+  function failed(what: string): never {
+    throw new Error(`${what}; npm start said: ${said}`)
+  }
 }
 
-async function kill(child: ChildProcess): Promise<void> {
-  const exit = once(child, 'exit')
-  child.kill('SIGKILL')
-  await exit
+/** The environment without any setting of a Throughline; where things are cached is the same for all. */
+function withoutSettings(env: Environment): Environment {
+  const settings = new Set(Object.keys(knownSettings.shape))
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name === 'XDG_CACHE_HOME' || !settings.has(name)))
 }
 
-function isAlive(pid: number): boolean {
+function killIfAlive(pid: number): void {
   try {
-    return process.kill(pid, 0)
+    process.kill(pid, 'SIGKILL')
   } catch {
-    return false
+    // It died between being listed and now.
   }
 }
