@@ -34,13 +34,16 @@ export async function bookSearch(
 
 /** What keeps the campaign from paying for one more search; null when nothing does. */
 export async function spendCeiling(tx: Tx, campaignId: string, now: Date): Promise<SpendCeiling | null> {
-  const [row] = await tx<{ budgetIsSpent: boolean; allowanceIsSpent: boolean }[]>`
+  const [row] = await tx<{ budgetIsSpent: boolean | null; allowanceIsSpent: boolean | null }[]>`
     select
-      (select coalesce(sum(units), 0) from spend where campaign_id = ${campaignId} and provider = ${searchProvider})
-        >= campaigns.budget_searches as budget_is_spent,
-      (select coalesce(sum(units), 0) from spend
-       where organisation_id = organisations.id and provider = ${searchProvider} and at >= ${monthOf(now)})
-        >= organisations.monthly_searches as allowance_is_spent
+      -- What has no ceiling is not counted: it is done under the lock of the whole organisation.
+      case when campaigns.budget_searches is not null then
+        (select coalesce(sum(units), 0) from spend where campaign_id = ${campaignId} and provider = ${searchProvider})
+          >= campaigns.budget_searches end as budget_is_spent,
+      case when organisations.monthly_searches is not null then
+        (select coalesce(sum(units), 0) from spend
+         where organisation_id = organisations.id and provider = ${searchProvider} and at >= ${monthOf(now)})
+          >= organisations.monthly_searches end as allowance_is_spent
     from campaigns join organisations on organisations.id = campaigns.organisation_id
     where campaigns.id = ${campaignId}`
   if (row?.budgetIsSpent) return 'campaign_budget'

@@ -4,8 +4,10 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  patched,
   proxyActivities,
   TemporalFailure,
+  workflowInfo,
 } from '@temporalio/workflow'
 import type { CampaignActivities } from '../activities/campaigns.ts'
 import type { ScoreActivities } from '../activities/scores.ts'
@@ -37,10 +39,10 @@ const sitesPerBatch = 50
 /** Finds businesses by searches and by the user's own list, reads their websites, scores them, and writes the list to a spreadsheet. */
 export async function prospectCampaign(input: ProspectCampaignInput): Promise<CampaignResult> {
   const campaign = { organisationId: input.organisationId, campaignId: input.campaignId }
-  const { state, during, untilFinished, untilApproved, mayGoOn, change, cancel, showCounts } = steer(
-    campaign,
-    input.carried ?? { ...queuedCampaign },
-  )
+  const { state, during, untilFinished, untilApproved, mayGoOn, change, cancel, showCounts } = steer(campaign, {
+    ...queuedCampaign,
+    ...input.carried,
+  })
 
   try {
     const { searches, wantsApproval, wantsSheet, counts } = await openCampaign(campaign)
@@ -48,13 +50,15 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
     if (state.status === 'queued') await change('campaign.started', { status: 'running' })
     await during('search', () => findBusinesses(searches))
     await during('analyse', readAllSites)
-    await during('score', () => untilFinished(() => scoreProspects({ ...campaign, now: Date.now() })))
+    // A campaign that began before this stage was there goes on without it.
+    if (patched('score-stage'))
+      await during('score', () => untilFinished(() => scoreProspects({ ...campaign, now: Date.now() })))
     if (wantsApproval) await untilApproved()
     if (wantsSheet) await during('export', () => untilFinished(() => exportToSheet({ ...campaign, now: Date.now() })))
     if (await mayGoOn()) await change('campaign.completed', { status: 'completed' })
   } catch (error) {
     // Whatever is no failure of Temporal's is a mistake in this file: it fails the task, which goes on once it is mended.
-    if (isCancellation(error)) await cancel('operator')
+    if (isCancellation(error)) await cancel(workflowInfo().parent ? 'schedule' : 'operator')
     else if (error instanceof TemporalFailure) {
       await change('campaign.failed', { status: 'failed', waitingFor: null, problem: problemCode(error) })
     }

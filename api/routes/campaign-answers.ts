@@ -27,8 +27,10 @@ const state = {
   }),
 }
 
-/** What a pause, a resumption or a cancellation is answered with. */
+/** What a control is answered with. */
 export const CampaignState = z.strictObject(state).meta({ id: 'CampaignState' })
+
+export const BudgetedCampaign = CampaignState.extend({ budget: CampaignBudget }).meta({ id: 'BudgetedCampaign' })
 
 const count = z.int().min(0)
 

@@ -25,7 +25,7 @@ import {
 import type { Handover } from '../handover.ts'
 import { found, Problem } from '../problem.ts'
 import { type Endpoint, route, type WritingCall } from '../route.ts'
-import { CampaignParams, CampaignState } from './campaign-answers.ts'
+import { BudgetedCampaign, CampaignParams, CampaignState } from './campaign-answers.ts'
 
 /** An update that its sender alone makes up. */
 type PlainAction = Exclude<CampaignAction, 'budget'>
@@ -92,11 +92,12 @@ export function campaignControlRoutes({
         async handler(call) {
           // With a key it may be the repetition of a request whose answer was lost: then the story has that answer.
           const mayBeRepeated = (campaign: Campaign) => call.key !== null && businessStatus(campaign) === leadsTo
-          return {
-            body: await control(call, action, mayBeRepeated, (id, updateId, actor) =>
-              stories.update(id, update, { updateId, args: [actor] }),
-            ),
-          }
+          const state = await control(call, action, {
+            asked: action,
+            mayBeRepeated,
+            ask: (workflowId, updateId, actor) => stories.update(workflowId, update, { updateId, args: [actor] }),
+          })
+          return { body: stateAnswer(state) }
         },
       })
     }),
@@ -112,17 +113,16 @@ export function campaignControlRoutes({
       body: CampaignBudget,
       example: { searches: 40 },
       problems: ['wrong_state'],
-      success: { status: 200, description: 'The state of the campaign now', schema: CampaignState },
+      success: { status: 200, description: 'The state of the campaign now, and its budget', schema: BudgetedCampaign },
       async handler(call) {
         const { searches } = call.body
-        return {
-          body: await control(
-            call,
-            'budget',
-            () => false,
-            (id, updateId, actor) => stories.update(id, setCampaignBudget, { updateId, args: [searches, actor] }),
-          ),
-        }
+        const state = await control(call, 'budget', {
+          // Another amount is another request, also under the key of one whose answer was lost.
+          asked: `budget/${searches}`,
+          mayBeRepeated: () => false,
+          ask: (id, updateId, actor) => stories.update(id, setCampaignBudget, { updateId, args: [searches, actor] }),
+        })
+        return { body: { ...stateAnswer(state), budget: { searches: state.budget ?? searches } } }
       },
     }),
   ]
@@ -130,21 +130,24 @@ export function campaignControlRoutes({
   async function control(
     { params: { id }, caller, key, now, as }: ControlCall,
     action: CampaignAction,
-    mayBeRepeated: (campaign: Campaign) => boolean,
-    ask: (workflowId: string, updateId: string, actor: string) => Promise<State>,
-  ): Promise<z.input<typeof CampaignState>> {
+    request: {
+      /** What is asked for, the same for the same. */
+      asked: string
+      mayBeRepeated: (campaign: Campaign) => boolean
+      ask: (workflowId: string, updateId: string, actor: string) => Promise<State>
+    },
+  ): Promise<State> {
     const campaign = found(await as((tx) => findCampaign(tx, id)), 'campaign')
-    if (!isAllowed(action, campaign) && !mayBeRepeated(campaign)) throw wrongState(action, campaign)
+    if (!isAllowed(action, campaign) && !request.mayBeRepeated(campaign)) throw wrongState(action, campaign)
     const age = now.getTime() - campaign.createdAt.getTime()
     const isBegunBySchedule = campaign.savedSearchId !== null && campaign.status === 'queued' && age < beginningMs
     // One id for all tries of one request: the story then changes once, whatever became of the first answer.
-    const updateId = `${action}/${key ?? randomUUID()}`
+    const updateId = `${request.asked}/${key ?? randomUUID()}`
     for (let tries = 0; tries < 2; tries += 1) {
       // Read before asking: what had been handed over by then and does not run is over.
       const handedOver = (await as((tx) => startStatus(tx, campaignId(id)))) !== 'pending'
       try {
-        const { status, stage, waitingFor, problem } = await ask(campaignId(id), updateId, `key:${caller.keyId}`)
-        return { status, stage, waitingFor, problem }
+        return await request.ask(campaignId(id), updateId, `key:${caller.keyId}`)
       } catch (error) {
         if (error instanceof StoryUnreachable) throw unavailable(error)
         // Its row is there before its story, which comes from no outbox but from the schedule's own story.
@@ -159,6 +162,10 @@ export function campaignControlRoutes({
     }
     throw unavailable()
   }
+}
+
+function stateAnswer({ status, stage, waitingFor, problem }: State): z.input<typeof CampaignState> {
+  return { status, stage, waitingFor, problem }
 }
 
 /** As long as a schedule's story may take, worker restarts included, from a run's row to its campaign. */

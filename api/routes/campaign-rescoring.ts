@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { findCampaign } from '../../db/campaigns.ts'
-import { enqueueStart, startStatus } from '../../db/outbox.ts'
+import { enqueueStart } from '../../db/outbox.ts'
 import { currentScoringRules } from '../../db/scoring-rules.ts'
 import { type ProspectRescoringInput, rescoringId } from '../../workflows/contracts/prospect-rescoring.ts'
 import type { Handover } from '../handover.ts'
@@ -28,9 +29,9 @@ export function campaignRescoringRoutes({ handover }: { handover: Pick<Handover,
       permission: 'campaigns:write',
       tag: 'Scoring',
       summary: "Score a campaign's prospects anew",
-      description: `By your rules of now, from what is known already: nothing is searched, read or bought again. A running campaign does this
-by itself before it exports. Once for each version of the rules: asking again changes nothing. A Google spreadsheet keeps what was written
-into it; the CSV and JSON exports show the new scores.`,
+      description: `By your rules of now, from what is known already: nothing is searched, read or bought again. A campaign
+that has yet to come to the stage \`score\` does this by itself. What is scored by these rules already is left alone. A Google spreadsheet
+keeps what was written into it; the CSV and JSON exports show the new scores.`,
       params: CampaignParams,
       success: {
         status: 202,
@@ -41,17 +42,14 @@ into it; the CSV and JSON exports show the new scores.`,
         const answer = await answerAs(async (tx) => {
           const campaign = found(await findCampaign(tx, id), 'campaign')
           const { version: rulesVersion } = await currentScoringRules(tx)
-          const workflowId = rescoringId(id, rulesVersion)
-          const begun = await startStatus(tx, workflowId)
-          if (begun === null || begun === 'dead') {
-            const args = { organisationId: caller.organisationId, campaignId: id } satisfies ProspectRescoringInput
-            const summary = `Rescoring by version ${rulesVersion} of the rules`
-            await enqueueStart(
-              tx,
-              { workflowId, name: 'prospectRescoring', args, subjectId: id, summary, requestId },
-              now,
-            )
-          }
+          const workflowId = rescoringId(id, randomUUID())
+          const args = { organisationId: caller.organisationId, campaignId: id } satisfies ProspectRescoringInput
+          const summary = `Rescoring by version ${rulesVersion} of the rules, or a later one`
+          await enqueueStart(
+            tx,
+            { workflowId, name: 'prospectRescoring', args, subjectId: id, summary, requestId },
+            now,
+          )
           return {
             body: { workflowId, status: 'queued', rulesVersion, links: campaignLinks(id, campaign.export.formats) },
           }

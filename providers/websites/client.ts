@@ -46,30 +46,30 @@ export function createSiteReader({
   const takeTurn = createTurns()
   const productToken = userAgent.split('/')[0] ?? userAgent
 
-  return { read }
-
-  async function read(
-    ...[website, signal, choose = () => []]: Parameters<SiteReader['read']>
-  ): ReturnType<SiteReader['read']> {
-    signal.throwIfAborted()
-    const deadline = createDeadline(timeoutMs)
-    const either = AbortSignal.any([signal, deadline.signal])
-    const visit = createVisit({ permittedAddresses, takeTurn, testHosts, userAgent, maxBytes }, either)
-    try {
-      const robots = new Map<string, Robots>()
-      const home = await readHome(website, visit, robots)
-      const further = await readFurther(home, choose(home), visit, robots, either)
-      signal.throwIfAborted()
-      return [home, ...further]
-    } catch (error) {
-      if (signal.aborted) throw signal.reason
-      if (!deadline.hasStoodStill()) throw deadline.signal.aborted ? new SiteFailure('timeout') : error
-    } finally {
-      deadline.clear()
-      await visit.close()
-    }
-    // It may have answered while we stood still, and hung up since.
-    return read(website, signal, choose)
+  return {
+    async read(website, signal, choose = () => []) {
+      for (let attempt = 1; ; attempt += 1) {
+        signal.throwIfAborted()
+        const deadline = createDeadline(timeoutMs)
+        const either = AbortSignal.any([signal, deadline.signal])
+        const visit = createVisit({ permittedAddresses, takeTurn, testHosts, userAgent, maxBytes }, either)
+        try {
+          const robots = new Map<string, Robots>()
+          const home = await readHome(website, visit, robots)
+          const further = await readFurther(home, choose(home), visit, robots, either)
+          signal.throwIfAborted()
+          return [home, ...further]
+        } catch (error) {
+          if (signal.aborted) throw signal.reason
+          const failure = deadline.signal.aborted ? new SiteFailure('timeout') : error
+          // It may have answered while this process stood still, and hung up since: then it is asked again, once.
+          if (attempt === 2 || !deadline.hasStoodStill()) throw failure
+        } finally {
+          deadline.clear()
+          await visit.close()
+        }
+      }
+    },
   }
 
   // A website given as a bare name is asked over HTTPS, and over HTTP if nobody answers there.

@@ -4,6 +4,7 @@ import { campaignDefinition } from '../../db/campaigns.ts'
 import { allowSearches } from '../../db/organisations.ts'
 import { bookSearch } from '../../db/spend.ts'
 import { appendStoryEvents } from '../../db/story-events.ts'
+import { StoryUnreachable } from '../../temporal-config/stories.ts'
 import { queuedCampaign } from '../../workflows/contracts/prospect-campaign.ts'
 import { ownList, testApi } from '../support/api.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
@@ -37,8 +38,23 @@ test('a budget is set by the story, which is told how much and by whom', async (
     return { ...queuedCampaign, status: 'running', budget: 40 }
   }
   const response = await ask('POST', `/campaigns/${id}/budget`, { body: { searches: 40 } })
-  expect(await response.json()).toMatchObject({ status: 'running', waitingFor: null })
+  expect(await response.json()).toMatchObject({ status: 'running', waitingFor: null, budget: { searches: 40 } })
   expect(asked).toEqual([40, expect.stringMatching(/^key:/)])
+})
+
+test('another amount under the key of a request whose answer was lost is asked of the story anew', async () => {
+  const id = await waiting('budget')
+  const updates: string[] = []
+  stories.change = async (_workflowId, updateId) => {
+    updates.push(updateId)
+    if (updates.length === 1) throw new StoryUnreachable('the answer is lost')
+    return { ...queuedCampaign, status: 'running', budget: 20 }
+  }
+  const set = (searches: number) =>
+    ask('POST', `/campaigns/${id}/budget`, { body: { searches }, headers: { 'idempotency-key': 'lost' } })
+  expect((await set(10)).status).toBe(503)
+  expect((await set(20)).status).toBe(200)
+  expect(new Set(updates).size).toBe(2)
 })
 
 test('only a campaign that waits for approval is approved, and none of them is merely resumed', async () => {

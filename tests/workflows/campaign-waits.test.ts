@@ -7,6 +7,7 @@ import { storyEventsAfter } from '../../db/story-events.ts'
 import { usageByMonth } from '../../db/usage.ts'
 import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
 import { StoryRefused } from '../../temporal-config/stories.ts'
+import { storiesQueue } from '../../temporal-config/task-queues.ts'
 import {
   approveCampaign,
   pauseCampaign,
@@ -79,6 +80,37 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     await world.ended(id) // the hours until its next look are skipped
     expect(await world.campaign(id)).toMatchObject({ status: 'completed', problem: null })
     expect((await countsOf(id)).searchesPaid).toBeGreaterThan(1)
+  })
+
+  test('a campaign that waits for months continues as new, and still goes on by itself', async () => {
+    await using _ = await world.work()
+    await allowSearches(organisation.system, organisationId, 0)
+    const id = await world.start({ searches: [{ ...florists, query: 'tailor', limit: 10 }] })
+    await isWaitingFor(id, 'budget', 'monthly_allowance')
+    const handle = environment.client.workflow.getHandle(workflowIdOf(id))
+    const { runId } = await handle.describe()
+    await environment.sleep('90 days')
+    expect((await handle.describe()).runId).not.toBe(runId)
+    await isWaitingFor(id, 'budget', 'monthly_allowance')
+    await allowSearches(organisation.system, organisationId, null)
+    await world.ended(id)
+    expect(await countsOf(id)).toMatchObject({ searchesPaid: 1 })
+  })
+
+  test('a campaign that an earlier version carried over goes on with the state it has', async () => {
+    await using _ = await world.work()
+    const id = await world.enqueue({ websites: listOf('carried', 3) })
+    const carried = { status: 'running', stage: 'search', waitingFor: null, problem: null, revision: 4 }
+    await database.as(
+      organisationId,
+      (tx) => tx`update campaigns set status = 'running', stage = 'search', revision = 4 where id = ${id}`,
+    )
+    await environment.client.workflow.execute('prospectCampaign', {
+      workflowId: workflowIdOf(id),
+      taskQueue: storiesQueue,
+      args: [{ organisationId, campaignId: id, carried }],
+    })
+    expect(await world.campaign(id)).toMatchObject({ status: 'completed', budgetSearches: null })
   })
 
   test('a campaign that asks for approval exports nothing before, not after a pause either', async () => {

@@ -4,6 +4,5 @@ export interface ProspectRescoringInput {
   campaignId: string
 }
 
-/** Once for each version of the rules: whoever asks for it again asks for what is done. */
-export const rescoringId = (campaignId: string, rulesVersion: number): string =>
-  `rescoring/${campaignId}/${rulesVersion}`
+/** A story for each request: what an earlier one has done is left alone, so that asking again is cheap and never in vain. */
+export const rescoringId = (campaignId: string, requestId: string): string => `rescoring/${campaignId}/${requestId}`

@@ -39,7 +39,7 @@ const { findSpendCeiling, recordCampaign } = proxyActivities<CampaignActivities>
 /** A run ends long before Temporal's limits. What is done lies in Postgres, so the next run takes over nothing but the state. */
 const eventsPerRun = 2_000
 
-/** How often a campaign looks whether its organisation may pay again: the month has turned, or its allowance was raised. */
+/** How often a campaign at the allowance of its organisation looks whether it may pay again. */
 const allowanceLookEvery = '6 hours'
 
 /** How a campaign is steered: its state, who may change it, and what that means for the work. */
@@ -65,6 +65,7 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
   const batches = new CancellationScope()
   const { showStatus, showCounts, showReport } = campaignView(state)
   let lastRecord: Promise<unknown> = Promise.resolve()
+  let nextLook: Promise<void> | undefined
   let changes = 0
 
   setHandler(campaignState, () => state, { description: 'Status, stage, and what it waits for' })
@@ -110,23 +111,15 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
         showCounts(counts)
         if (finished) return
         // What stopped a batch may have been mended while the batch still ran: then it is tried again before anything is said.
-        if (ceiling !== undefined && changes === began) await untilPaidFor(ceiling)
-        else await condition(() => state.status !== 'running', '1 second') // the row says otherwise than the state: not for long
+        if (ceiling !== undefined && changes === began) {
+          await change('campaign.waiting', { status: 'waiting', waitingFor: 'budget', problem: ceiling })
+        } else await condition(() => state.status !== 'running', '1 second') // the row says otherwise than the state: not for long
       } catch (error) {
         if (isCancellation(error) && state.status === 'cancelled') return
         if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error
         if (changes !== began) continue
         await change('campaign.waiting', { status: 'waiting', waitingFor: 'repair', problem: problemCode(error) })
       }
-    }
-  }
-
-  async function untilPaidFor(ceiling: SpendCeiling): Promise<void> {
-    await change('campaign.waiting', { status: 'waiting', waitingFor: 'budget', problem: ceiling })
-    if (ceiling === 'campaign_budget') return
-    while (!(await condition(() => state.waitingFor !== 'budget', allowanceLookEvery))) {
-      const stillReached = await findSpendCeiling({ ...campaign, now: Date.now() })
-      if (stillReached === null && state.waitingFor === 'budget') await change('campaign.resumed', goesOn, 'system')
     }
   }
 
@@ -139,10 +132,22 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
   async function mayGoOn(): Promise<boolean> {
     const isHeld = () => state.status === 'paused' || state.status === 'waiting'
     do {
-      await condition(() => !isHeld())
+      await condition(() => !isHeld() || waitsForAllowance() || runIsLong())
+      if (waitsForAllowance()) await (nextLook ??= lookForAllowance().finally(() => (nextLook = undefined)))
       await lastRecord // activities go by the row
-    } while (isHeld())
+    } while (isHeld() && !runIsLong())
     return state.status === 'running' && !runIsLong()
+  }
+
+  function waitsForAllowance(): boolean {
+    return state.waitingFor === 'budget' && state.problem === ('monthly_allowance' satisfies SpendCeiling)
+  }
+
+  /** The month has turned, or somebody has raised what the organisation may pay for: nobody tells the campaign. */
+  async function lookForAllowance(): Promise<void> {
+    if (await condition(() => !waitsForAllowance(), allowanceLookEvery)) return
+    const ceiling = await findSpendCeiling({ ...campaign, now: Date.now() })
+    if (ceiling !== 'monthly_allowance' && waitsForAllowance()) await change('campaign.resumed', goesOn, 'system')
   }
 
   async function change(

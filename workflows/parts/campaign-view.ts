@@ -35,7 +35,7 @@ function heading({ status, stage, waitingFor, problem }: CampaignState): string 
   if (waitingFor === 'approval')
     return `${where}: look at its ten best prospects, then send the update \`approve\` or \`cancel\``
   if (waitingFor === 'budget') return `${where}: ${toPayMore(problem)}`
-  return problem === null ? where : `${where}: mend \`${problem}\`, then send the update \`resume\``
+  return waitingFor === null ? where : `${where}: mend \`${problem}\`, then send the update \`resume\``
 }
 
 function toPayMore(problem: string | null): string {
