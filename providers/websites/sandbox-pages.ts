@@ -137,18 +137,18 @@ function contactDetails(host: string, traits: Traits): string {
   return [email, phone].filter((detail) => detail !== '').join(' | ')
 }
 
-function emailOf(host: string): string {
+export function emailOf(host: string): string {
   return `${pick(['hello', 'info', 'office', 'contact'], `${host}/mailbox`)}@${host}`
 }
 
 /** In the range 555-0100 to 555-0199, which belongs to nobody. */
-function phoneOf(host: string): string {
+export function phoneOf(host: string): string {
   const areaCode = pick(['205', '212', '303', '312', '404', '415', '512', '602', '617', '702'], `${host}/area`)
   return `(${areaCode}) 555-01${String(Math.floor(draw(`${host}/number`) * 100)).padStart(2, '0')}`
 }
 
 /** `bright-dental-austin.test` is Bright Dental Austin. */
-function businessName(host: string): string {
+export function businessName(host: string): string {
   const label = host.replace(/\.test$/, '')
   return label.replaceAll(/[-.]+/g, ' ').replace(/(^| )\p{Ll}/gu, (letter) => letter.toUpperCase())
 }

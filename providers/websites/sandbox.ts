@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { isLargeSite, largePage } from './sandbox-large-sites.ts'
 import { aboutPage, contactPage, homePage, traitsOf } from './sandbox-pages.ts'
 
 interface Answer {
@@ -22,7 +23,8 @@ export const sandboxCertificate: string = readFileSync(new URL('./sandbox-certif
 
 /**
  * The web as a reader of small business sites meets it. Every host under .test is a business with a home page that follows from its
- * name; hosts with telling names misbehave (`hangs.test` and `hangs-2.test` never answer); hosts of a folder show their file.
+ * name; hosts with telling names misbehave (`hangs.test` and `hangs-2.test` never answer), `large-...` have pages of real size; hosts of a
+ * folder show their file.
  */
 export function createWebsitesSandbox({ files = new Map(), pageBytes = 0, latencyMs = 0 }: FarmSettings = {}) {
   return {
@@ -37,6 +39,7 @@ export function createWebsitesSandbox({ files = new Map(), pageBytes = 0, latenc
       const file = files.get(url.hostname)
       if (file !== undefined) return { reply: await filePage(file, url) }
       if (!url.hostname.endsWith('.test')) return { reply: textPage(421, 'No such site here.') }
+      if (isLargeSite(url.hostname)) return { reply: largeSite(url) }
       return { reply: misbehaviourOf(url) ?? businessPage(url, pageBytes) }
     },
   }
@@ -80,6 +83,16 @@ function businessPage(url: URL, pageBytes: number): Response {
   if (pathname === '/contact') return htmlPage(200, contactPage(host))
   if (pathname === '/about' && traits.hasAboutLink) return htmlPage(200, aboutPage(host))
   if (pathname === '/robots.txt') return textPage(200, 'User-agent: *\nAllow: /\n')
+  return notFound()
+}
+
+function largeSite({ hostname, pathname }: URL): Response {
+  if (pathname === '/robots.txt') return textPage(200, 'User-agent: *\nDisallow: /admin/\n')
+  const page = largePage(hostname, pathname)
+  return page === undefined ? notFound() : htmlPage(200, page)
+}
+
+function notFound(): Response {
   return htmlPage(404, '<!doctype html><title>Page not found</title><h1>Page not found</h1>')
 }
 

@@ -77,6 +77,25 @@ test('sites are made with products that their pages show', async () => {
   expect(new Set(sites.map(({ pages }) => pages.length))).toEqual(new Set([1, 2, 3]))
 })
 
+test('a large site has pages of the size of real ones, and on each of them what a business shows', async () => {
+  const paths = ['/', '/contact', '/about']
+  const pages = await Promise.all(paths.map((path) => textOf(`http://large-7.test${path}`)))
+  for (const page of pages) expect(Math.abs(Buffer.byteLength(page) - 60_000)).toBeLessThan(1_500)
+  const [home, contact] = pages.map((page, index) => ({
+    url: `http://large-7.test${paths[index]}`,
+    html: page,
+    responseMs: 1,
+  }))
+  expect(home && contactPages(home)).toEqual(['http://large-7.test/contact', 'http://large-7.test/about'])
+  expect(contact && analyseSite([contact])).toMatchObject({
+    title: 'Contact | Large 7',
+    emails: [expect.stringContaining('@large-7.test')],
+    phones: [expect.stringContaining('+1')],
+    socials: [{ network: 'facebook.com' }, { network: 'instagram.com' }],
+  })
+  expect((await get('http://large-7.test/services/1')).status).toBe(404)
+})
+
 test('keeps-robots-out.test does', async () => {
   expect(await textOf('http://keeps-robots-out.test/robots.txt')).toContain('Disallow: /')
   expect((await get('http://keeps-robots-out.test/')).status).toBe(200)
