@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { type BusinessSearch, ProviderError, type SheetExport } from '../activities/ports.ts'
 import { type Config, loadConfig, providerMode } from '../config.ts'
@@ -16,6 +18,7 @@ import { siteSettings } from './site-settings.ts'
 import { createWorkers } from './workers.ts'
 
 const applyMs = 20_000
+const mostBundleBytes = 64_000_000
 
 /** The composition root: settings become providers, providers activities, activities workers. */
 async function main(): Promise<void> {
@@ -49,7 +52,7 @@ async function main(): Promise<void> {
     {
       connection,
       namespace: namespace ?? config.temporal.namespace,
-      workflows: { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) },
+      workflows: { workflowBundle: await bundledStories() },
       maxCachedWorkflows: config.worker.maxCachedWorkflows,
       shutdownGraceMs: config.worker.shutdownGraceSeconds * 1000,
     },
@@ -87,6 +90,13 @@ function installRuntime({ worker }: Config, log: Logger): void {
     },
     shutdownSignals: [], // main() stops the workers in order
   })
+}
+
+/** Built by a process of its own: the 150 MB that it takes would stay with this one for as long as it runs. */
+async function bundledStories(): Promise<{ code: string }> {
+  const script = fileURLToPath(new URL('bundle.ts', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, [script], { maxBuffer: mostBundleBytes })
+  return { code: stdout }
 }
 
 /** Without a key a search is refused, and its campaign waits until there is one. */
