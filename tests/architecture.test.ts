@@ -24,6 +24,7 @@ const mayImport: Record<string, string[]> = {
   dev: ['anything'],
   tests: ['anything'],
   bench: ['anything'],
+  'bench/bare-campaign.ts': ['activities/analysis'],
   'config.ts': [],
   'log.ts': [],
   'vitest.config.ts': ['anything'],

@@ -22,7 +22,7 @@ import {
 } from './contracts/prospect-campaign.ts'
 import { databaseBatch, databaseStep, outsideBatch } from './parts/activity-options.ts'
 import { steer } from './parts/campaign-steering.ts'
-import { inLanes } from './parts/lanes.ts'
+import { inLanes, readingLanes } from './parts/lanes.ts'
 import { problemCode } from './parts/problems.ts'
 
 const { openCampaign, countCampaign } = proxyActivities<CampaignActivities>(databaseStep)
@@ -33,7 +33,6 @@ const { exportToSheet } = proxyActivities<SheetActivities>(outsideBatch)
 
 /** Few, since a provider's hourly limit is shared by all campaigns. */
 const searchLanes = 3
-const readingLanes = 4
 const sitesPerBatch = 50
 
 /** Finds businesses by searches and by the user's own list, reads their websites, scores them, and writes the list to a spreadsheet. */
