@@ -12,7 +12,7 @@ import {
   type VisitOutcome,
   visitProgress,
 } from '../db/site-visits.ts'
-import { compareVisits } from '../workflows/rules/changes.ts'
+import { compareVisits, lastingFailures } from '../workflows/rules/changes.ts'
 import { scoreProspect } from '../workflows/rules/scoring.ts'
 import { contactPages } from './analysis/further-pages.ts'
 import { analyseSite, type SiteAnalysis } from './analysis/site.ts'
@@ -99,7 +99,7 @@ export function createSiteActivities({
         return database.as(organisationId, async (tx) => {
           // Another attempt has taken over what this one held: this one is over, though its process may not know.
           if (outcome && !(await recordVisit(tx, by, outcome, now))) return undefined
-          const visit = begun < batch.limit ? await claimVisit(tx, by, now) : undefined
+          const visit = begun < batch.limit ? await claimVisit(tx, by, lastingFailures, now) : undefined
           if (visit) begun += 1
           // Also when a reader ends: others may still wait long for a slow site.
           if (outcome && (!visit || now.getTime() - reportedAt > reportEveryMs)) {

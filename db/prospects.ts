@@ -18,7 +18,7 @@ export interface CampaignProspect {
   analysis: SiteAnalysis | null
   score: number | null
   reasons: ScoreReason[] | null
-  /** Since the organisation's last look at the business, by any campaign; null before the visit is over. */
+  /** Since the organisation's last look at the business that told anything, by any campaign; null before the visit is over. */
   change: 'new' | 'changed' | 'same' | null
   /** Which facts. */
   changed: string[] | null

@@ -19,8 +19,8 @@ export interface ClaimedVisit {
   runsAds: boolean
   /** How often they, and the own list, showed it. */
   sightings: number
-  /** What the organisation's last look at the business brought, by another campaign; null when there was none. */
-  before: { failure: string | null; analysis: SiteAnalysis | null } | null
+  /** What the organisation's last look at the business by another campaign brought, see `claimVisit`; null when there was none. */
+  before: { failure: string | null; failureDetail: string | null; analysis: SiteAnalysis | null } | null
 }
 
 /** A claim of another activity is given up after this long: longer than any batch may take. */
@@ -35,17 +35,30 @@ export async function takeOverVisits(tx: Tx, by: VisitClaim): Promise<void> {
 
 /**
  * Claims a site that nobody reads; undefined when there is none. Claims nothing unless the campaign is running, so that pause and cancel
- * stop the very next site.
+ * stop the very next site. The look before is the newest one that did not fail, or failed by one of `lastingFailures` (`code` or
+ * `code: detail`); only where there is none, the newest.
  */
-export async function claimVisit(tx: Tx, by: VisitClaim, now: Date): Promise<ClaimedVisit | undefined> {
+export async function claimVisit(
+  tx: Tx,
+  by: VisitClaim,
+  lastingFailures: readonly string[],
+  now: Date,
+): Promise<ClaimedVisit | undefined> {
   const pending = tx`status = 'pending' order by prospect_id`
   const abandoned = tx`status = 'reading' and claimed_at < ${new Date(now.getTime() - abandonedAfterMs)}`
-  const [visit] = await claimOne(tx, by, now, pending)
-  return visit ?? (await claimOne(tx, by, now, abandoned))[0]
+  const before = lookBefore(tx, by.campaignId, lastingFailures)
+  const [visit] = await claimOne(tx, by, now, pending, before)
+  return visit ?? (await claimOne(tx, by, now, abandoned, before))[0]
 }
 
 // Two queries rather than one with "or", each with an index that gives the first row at once in a campaign of any size.
-function claimOne(tx: Tx, by: VisitClaim, now: Date, which: PendingQuery<Row[]>): Promise<ClaimedVisit[]> {
+function claimOne(
+  tx: Tx,
+  by: VisitClaim,
+  now: Date,
+  which: PendingQuery<Row[]>,
+  before: PendingQuery<Row[]>,
+): Promise<ClaimedVisit[]> {
   return tx<ClaimedVisit[]>`
     with free as (
       select prospect_id from site_visits
@@ -56,15 +69,21 @@ function claimOne(tx: Tx, by: VisitClaim, now: Date, which: PendingQuery<Row[]>)
     update site_visits as visit
     set status = 'reading', claim = ${by.claim}, claim_attempt = ${by.attempt}, claimed_at = ${now}
     from free join prospects on prospects.id = free.prospect_id cross join lateral ${seenBy(tx, by.campaignId)}
-      left join lateral (
-        select jsonb_build_object('failure', failure, 'analysis', analysis) as look from site_visits as earlier
-        where earlier.prospect_id = free.prospect_id and earlier.campaign_id <> ${by.campaignId} and earlier.status = 'done'
-        order by earlier.finished_at desc limit 1
-      ) as last on true
+      left join lateral ${before} on true
     where visit.campaign_id = ${by.campaignId} and visit.prospect_id = free.prospect_id
     returning visit.prospect_id, visit.url, prospects.phone is not null as has_phone, runs_ads, sightings,
       last.look as before`
 }
+
+// Chosen before it is put together, so that of all looks at a business only that one is unpacked.
+const lookBefore = (tx: Tx, campaignId: string, lastingFailures: readonly string[]) => tx`(
+  select jsonb_build_object('failure', failure, 'failureDetail', failure_detail, 'analysis', analysis) as look
+  from (
+    select failure, failure_detail, analysis from site_visits as earlier
+    where earlier.prospect_id = free.prospect_id and earlier.campaign_id <> ${campaignId} and earlier.status = 'done'
+    order by failure is null or array[failure, concat(failure, ': ', failure_detail)] && ${[...lastingFailures]}::text[] desc,
+      finished_at desc limit 1
+  ) as newest) as last`
 
 /** How a campaign's searches and list showed the business of the row that this is joined to. */
 export const seenBy = (tx: Tx, campaignId: string) => tx`(

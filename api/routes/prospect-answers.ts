@@ -48,11 +48,15 @@ export const visitFields = {
   score: z.int().min(0).max(100).nullable(),
   reasons: ScoreReasons,
   rulesVersion: z.int().min(0).nullable().meta({ description: 'By which version of the scoring rules' }),
-  change: z.enum(['new', 'changed', 'same']).nullable().meta({
-    description: "Since your organisation's last look at the business, by any campaign; null before the visit is over",
-  }),
+  change: z
+    .enum(['new', 'changed', 'same'])
+    .nullable()
+    .meta({
+      description: `Since your organisation's last look at the business, by any campaign; null before the visit is over. A website that did not
+answer for now is compared with nothing: its business is \`same\`, or \`new\` where nobody has looked before`,
+    }),
   changed: z.array(z.string()).meta({
-    description: 'Which facts: `site` (there or not, readable or not), or fields of the analysis',
+    description: 'Which facts: `site` (there or not, readable or lastingly not), or fields of the analysis',
     example: ['cms'],
   }),
 }

@@ -26,7 +26,7 @@ beforeEach(async () => {
     const claimed = await claimSearchPage(tx, { campaignId, engine: 'list', fingerprint: 'list', page: 0 }, now)
     if (claimed.action !== 'ask') throw new Error('the page is new')
     const findings = Array.from({ length: siteCount }, (_, position): Finding => {
-      const website = `site-${position}.test`
+      const website = `site-${position}.${campaignId}.test`
       return {
         position,
         keys: [{ kind: 'domain', value: website }],
@@ -47,7 +47,9 @@ async function claim(claimant: VisitClaim, limit: number, at = now): Promise<Cla
   const claimed: ClaimedVisit[] = []
   await database.as(organisationId, (tx) => takeOverVisits(tx, claimant))
   while (claimed.length < limit) {
-    const visit = await database.as(organisationId, (tx) => claimVisit(tx, claimant, at))
+    const visit = await database.as(organisationId, (tx) =>
+      claimVisit(tx, claimant, ['dns_not_found', 'http_status: 404'], at),
+    )
     if (!visit) break
     claimed.push(visit)
   }
@@ -132,6 +134,51 @@ test('a claimed site comes with what the campaign, and no other, was shown of it
   expect(first).toMatchObject({ runsAds: true, sightings: 2 })
   expect(second).toMatchObject({ runsAds: false, sightings: 1 })
 })
+
+const looks = {
+  newSite: { failure: null, failure_detail: null, analysis: { title: 'new' } },
+  oldSite: { failure: null, failure_detail: null, analysis: { title: 'old' } },
+  noSite: { failure: null, failure_detail: null, analysis: null },
+  gone: { failure: 'dns_not_found', failure_detail: 'ENOTFOUND', analysis: null },
+  pageGone: { failure: 'http_status', failure_detail: '404', analysis: null },
+  busy: { failure: 'http_status', failure_detail: '503', analysis: null },
+  outage: { failure: 'timeout', failure_detail: null, analysis: null },
+}
+type LookName = keyof typeof looks
+
+/** What other campaigns' looks at the first business brought, the oldest first. */
+async function lookedBefore(...names: LookName[]): Promise<void> {
+  for (const [day, name] of names.entries()) {
+    const other = await campaignRow(database, organisationId)
+    const { failure, failure_detail, analysis } = looks[name]
+    await database.as(
+      organisationId,
+      (tx) => tx`
+        insert into site_visits (campaign_id, prospect_id, status, failure, failure_detail, analysis, finished_at)
+        select ${other}, min(prospect_id::text)::uuid, 'done', ${failure}, ${failure_detail}, ${analysis && tx.json(analysis)},
+          ${new Date(now.getTime() + day * 86_400_000)}
+        from site_visits where campaign_id = ${campaignId}`,
+    )
+  }
+}
+
+test.each<[brought: LookName[], before: LookName]>([
+  [['oldSite', 'newSite'], 'newSite'],
+  [['newSite', 'outage', 'busy'], 'newSite'],
+  [['oldSite', 'noSite', 'outage'], 'noSite'],
+  [['oldSite', 'gone', 'outage'], 'gone'],
+  [['oldSite', 'pageGone', 'outage'], 'pageGone'],
+  [['busy', 'outage'], 'outage'],
+])(
+  'of looks that brought %j a claimed site comes with %s: passing failures only where there is no other',
+  async (brought, before) => {
+    await lookedBefore(...brought)
+    const [first, second] = await claim(by('reader'), siteCount)
+    const { failure, failure_detail: failureDetail, analysis } = looks[before]
+    expect(first?.before).toEqual({ failure, failureDetail, analysis })
+    expect(second?.before).toBeNull()
+  },
+)
 
 test('a late write of an earlier state changes nothing', async () => {
   const write = (status: 'paused' | 'running', revision: number) =>

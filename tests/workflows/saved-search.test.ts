@@ -18,7 +18,7 @@ import { ownNamespace } from '../support/temporal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'throughline-sites-'))
 const site = (name: string) => join(folder, `${name}.html`)
-const files = new Map(['stays', 'changes', 'leaves', 'comes'].map((name) => [`${name}.test`, site(name)]))
+const files = new Map(['stays', 'changes', 'leaves', 'comes', 'returns'].map((name) => [`${name}.test`, site(name)]))
 const sandbox = await startTestSandbox({ websites: { files } })
 afterAll(async () => {
   await sandbox.close()
@@ -151,6 +151,18 @@ test('each run tells what is new, changed, the same and gone, and adds what it f
   expect(exported).toMatchObject({ id: (await as((tx) => findSheetExport(tx, id)))?.id, status: 'done', problem: null })
   const websites = (await valuesOf(sandbox, exported?.spreadsheet?.id ?? '', 'D2:D')).flat().map(String)
   expect(websites.map(hostOf).toSorted()).toEqual(['changes.test', 'comes.test', 'leaves.test', 'stays.test'])
+})
+
+test('a site that is away when one run looks is the same, and what has changed meanwhile shows when it is back', async () => {
+  await using _ = await world.work()
+  const mark = async () => (await marksOf(await finished({ websites: listOf('returns') })))['returns.test']
+  writeFileSync(site('returns'), page(''))
+  expect(await mark()).toBe('new')
+  await sandbox.addFault({ provider: 'websites', kind: 'reset' })
+  expect(await mark()).toBe('same')
+  await sandbox.control('DELETE', '/_sandbox/faults')
+  writeFileSync(site('returns'), page('<meta name="generator" content="WordPress 6.8.1">'))
+  expect(await mark()).toBe('changed cms')
 })
 
 test('a run is due when the schedule meant it to be', async () => {

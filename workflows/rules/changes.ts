@@ -1,6 +1,10 @@
+import type { SiteFailureCode } from '../contracts/detections.ts'
+
 /** What one look at a business's website brought. */
 export interface Look {
   failure: string | null
+  /** For the failure `http_status`, the status. */
+  failureDetail: string | null
   /** Null where there was no website, or it could not be read. */
   analysis: ComparedFacts | null
 }
@@ -18,7 +22,7 @@ export interface ComparedFacts {
   socials?: readonly { url: string }[]
 }
 
-/** `site`: there is one now, or none any more, or it can be read now, or no longer. */
+/** `site`: there is one now, or none any more, or it can be read now, or no longer for good. */
 type ChangedFact = 'site' | keyof ComparedFacts
 
 export interface Comparison {
@@ -39,14 +43,38 @@ const comparedFacts = [
 ] as const
 
 /**
- * What has changed about a business since the last look at it; null before the first one. Why a site could not be read is no change of the
- * business's, nor is what moves by itself: the response time, a copyright year, the order of a list.
+ * The failures that stay until the business does something, by their codes and, after a colon, details. The others may be over at the next
+ * look, or be our own network's.
+ */
+export const lastingFailures: readonly (SiteFailureCode | `${SiteFailureCode}: ${string}`)[] = [
+  'invalid_url',
+  'dns_not_found',
+  'address_not_allowed',
+  'port_not_allowed',
+  'bad_certificate',
+  'too_many_redirects',
+  'too_large',
+  'not_html',
+  'http_status: 404',
+  'http_status: 410',
+]
+
+/**
+ * What has changed about a business since the last look at it that told anything, or else any; null where nobody has looked. A look that
+ * failed and may yet succeed tells nothing: it is compared with nothing. Why a site cannot be read is no change of the business's, nor is
+ * what moves by itself: the response time, a copyright year, the order of a list.
  */
 export function compareVisits(before: Look | null, after: Look): Comparison {
   if (before === null) return { change: 'new', changed: [] }
-  const changed = changedFacts(before, after)
+  const changed = tellsNothing(before) || tellsNothing(after) ? [] : changedFacts(before, after)
   return { change: changed.length > 0 ? 'changed' : 'same', changed }
 }
+
+function tellsNothing({ failure, failureDetail }: Look): boolean {
+  return failure !== null && ![failure, `${failure}: ${failureDetail}`].some((text) => lasting.has(text))
+}
+
+const lasting = new Set<string>(lastingFailures)
 
 function changedFacts(before: Look, after: Look): ChangedFact[] {
   if (stateOf(before) !== stateOf(after)) return ['site']
