@@ -5,8 +5,8 @@ import type { ScoringRule } from '../../workflows/contracts/scoring-rules.ts'
 import { type Score, scoreProspect } from '../../workflows/rules/scoring.ts'
 import { businessFields, ScoreReasons } from './prospect-answers.ts'
 
-/** Read at a time, so that a campaign of any size takes the memory of one page. */
-const rowsPerPage = 500
+/** Read and scored at a time, so that a campaign of any size takes the memory of one page, and others are answered between two. */
+const rowsPerPage = 200
 const mostShown = 10
 /** 0 to 19, 20 to 39, ... 80 to 100. */
 const bandWidth = 20

@@ -9,8 +9,8 @@ import { previewScores, ScoringPreview } from './scoring-preview.ts'
 
 const tag = 'Scoring'
 
-/** A hundred rules with all the names there are. */
-const rulesBodyLimit = 500_000
+/** A hundred rules of a usual length several times over. Each name in them is compared for each prospect while everybody else waits. */
+const rulesBodyLimit = 64_000
 
 const NewScoringRules = z.strictObject({ rules: ScoringRules }).meta({ id: 'NewScoringRules' })
 

@@ -85,13 +85,27 @@ test('a hundred rules are kept, none and a hundred and one are refused', async (
   const rules = Array.from({ length: 100 }, () => ({
     reason: 'x'.repeat(200),
     points: 1,
-    when: Array.from({ length: 10 }, () => ({ field: 'failure', in: ['timeout', 'network_unreachable'] })),
+    when: Array.from({ length: 5 }, () => ({ field: 'failure', in: ['timeout', 'network_unreachable'] })),
   }))
   expect(await save(rules, key)).toMatchObject({ version: 1 })
   for (const wrong of [[], [...rules, all(1)]]) {
     const response = await ask('POST', '/scoring-rules', { body: { rules: wrong }, key })
     expect(Problem.parse(await response.json()).errors).toMatchObject([{ pointer: '/rules' }])
   }
+})
+
+test('rules that would keep everybody waiting while prospects are scored by them are refused for their length', async () => {
+  const languages = Array.from({ length: 50 }, (_, n) => `de-DE-1${String(n).padStart(3, '0')}`)
+  const costly = {
+    reason: 'x',
+    points: 1,
+    when: Array.from({ length: 10 }, () => ({ field: 'language', in: languages })),
+  }
+  const rules = Array.from({ length: 12 }, () => costly)
+  const { key } = await neighbour()
+  expect(await save(rules.slice(0, 5), key)).toMatchObject({ rules: { length: 5 } })
+  const saved = await ask('POST', '/scoring-rules', { body: { rules } })
+  expect([saved.status, (await preview(crypto.randomUUID(), rules)).status]).toEqual([413, 413])
 })
 
 const preview = async (campaign: string, rules: unknown, key?: string) =>
