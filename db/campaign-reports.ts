@@ -35,29 +35,11 @@ export async function stageSeconds(
   }))
 }
 
-/** Of the campaign's prospects: how many have a score, the mean, and how many lie in each tenth (100 in the last). */
-export async function scoreSpread(
-  tx: Tx,
-  campaignId: string,
-): Promise<{ scored: number; average: number | null; tenths: number[] }> {
-  const rows = await tx<{ tenth: number; prospects: number; points: number }[]>`
-    select least(score / 10, 9) as tenth, count(*)::int as prospects, sum(score)::int as points from site_visits
-    where campaign_id = ${campaignId} and score is not null group by tenth`
-  const scored = rows.reduce((sum, { prospects }) => sum + prospects, 0)
-  const points = rows.reduce((sum, row) => sum + row.points, 0)
-  return {
-    scored,
-    average: scored === 0 ? null : Math.round((10 * points) / scored) / 10,
-    tenths: Array.from({ length: 10 }, (_, tenth) => rows.find((row) => row.tenth === tenth)?.prospects ?? 0),
-  }
-}
-
-/** How many rows the campaign's spreadsheet has by now. */
-export async function sheetRowCount(tx: Tx, campaignId: string): Promise<number> {
-  const [row] = await tx<{ rows: number }[]>`
-    select count(*)::int as rows from sheet_rows join sheet_exports on sheet_exports.id = sheet_rows.export_id
-    where sheet_exports.campaign_id = ${campaignId} and sheet_exports.status <> 'lost' and sheet_rows.status = 'written'`
-  return row?.rows ?? 0
+/** How many of the campaign's prospects have each score that occurs. */
+export function scoreCounts(tx: Tx, campaignId: string): Promise<{ score: number; prospects: number }[]> {
+  return tx<{ score: number; prospects: number }[]>`
+    select score, count(*)::int as prospects from site_visits
+    where campaign_id = ${campaignId} and score is not null group by score`
 }
 
 const seconds = (from: Date, to: Date): number => Math.max(0, Math.round((to.getTime() - from.getTime()) / 1000))

@@ -146,6 +146,12 @@ export async function sheetProgress(
   return row ?? { done: 0, total: 0 }
 }
 
+/** How many of the campaign's prospects are in the spreadsheet by now, whichever run has put them there. */
+export async function sheetRowCount(tx: Tx, campaignId: string): Promise<number> {
+  const sheet = await findSheetExport(tx, campaignId)
+  return sheet ? (await sheetProgress(tx, { exportId: sheet.id, campaignId, minScore: 0 })).done : 0
+}
+
 /**
  * What the rows of a chunk say, the best prospect first: by the newest look, since a chunk that a run of the series has claimed and left
  * is written by the next one, which may not have found them.

@@ -1,19 +1,15 @@
 import { z } from 'zod'
-import {
-  campaignFailures,
-  campaignSeconds,
-  scoreSpread,
-  sheetRowCount,
-  stageSeconds,
-} from '../../db/campaign-reports.ts'
+import { campaignFailures, campaignSeconds, scoreCounts, stageSeconds } from '../../db/campaign-reports.ts'
 import { campaignCounts, findCampaign, searchCount } from '../../db/campaigns.ts'
 import { bestProspects } from '../../db/prospects.ts'
 import { countEndedSearches } from '../../db/searches.ts'
+import { sheetRowCount } from '../../db/sheet-exports.ts'
 import { campaignStages } from '../../workflows/contracts/prospect-campaign.ts'
 import { found } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 import { CampaignCounts, CampaignParams, CampaignState } from './campaign-answers.ts'
 import { CampaignProspectAnswer, campaignProspectAnswer } from './prospect-answers.ts'
+import { scoreSpread } from './score-spread.ts'
 
 /** As many as somebody looks through before approving. */
 const sampleSize = 10
@@ -39,7 +35,10 @@ const Report = CampaignState.extend({
     average: z.number().nullable(),
     tenths: z.array(count).length(10).meta({ description: 'How many score 0-9, 10-19, ... 90-100' }),
   }),
-  rowsExported: count.meta({ description: 'Of the spreadsheet' }),
+  rowsExported: count.meta({
+    description:
+      "The campaign's prospects that are in the spreadsheet by now, whichever run of the saved search has put them there",
+  }),
   best: z.array(CampaignProspectAnswer).max(sampleSize).meta({ description: 'The best prospects so far' }),
 }).meta({ id: 'CampaignReport' })
 
@@ -62,6 +61,7 @@ export function campaignReportRoutes(): Endpoint[] {
           const counts = await campaignCounts(tx, id)
           const stages = await stageSeconds(tx, id, campaign.finishedAt ?? now)
           const failures = await campaignFailures(tx, id)
+          const { scored, average, bands } = scoreSpread(await scoreCounts(tx, id), 10)
           return {
             body: {
               status,
@@ -78,7 +78,7 @@ export function campaignReportRoutes(): Endpoint[] {
                 budget: budgetSearches,
               },
               failures: Object.entries(failures).map(([code, sites]) => ({ code, sites })),
-              scores: await scoreSpread(tx, id),
+              scores: { scored, average, tenths: bands.map(({ prospects }) => prospects) },
               rowsExported: await sheetRowCount(tx, id),
               best: (await bestProspects(tx, id, sampleSize)).map(campaignProspectAnswer),
             },

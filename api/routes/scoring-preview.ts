@@ -4,13 +4,12 @@ import { type ScoredProspect, scoredProspects } from '../../db/scores.ts'
 import type { ScoringRule } from '../../workflows/contracts/scoring-rules.ts'
 import { type Score, scoreProspect } from '../../workflows/rules/scoring.ts'
 import { businessFields, ScoreReasons } from './prospect-answers.ts'
+import { scoreSpread } from './score-spread.ts'
 
 /** Read and scored at a time, so that a campaign of any size takes the memory of one page, and others are answered between two. */
 const rowsPerPage = 200
 const mostShown = 10
-/** 0 to 19, 20 to 39, ... 80 to 100. */
 const bandWidth = 20
-const bandCount = 5
 
 const count = z.int().min(0)
 const points = z.int().min(0).max(100)
@@ -18,7 +17,9 @@ const points = z.int().min(0).max(100)
 const Spread = z
   .strictObject({
     average: z.number().min(0).max(100).nullable().meta({ description: 'Null without prospects' }),
-    bands: z.array(z.strictObject({ from: points, to: points, prospects: count })),
+    bands: z
+      .array(z.strictObject({ from: points, to: points, prospects: count }))
+      .meta({ description: '0 to 19, 20 to 39, ... 80 to 100' }),
   })
   .meta({ id: 'ScoreSpread' })
 
@@ -52,8 +53,9 @@ export async function previewScores(
   campaignId: string,
   rules: readonly ScoringRule[],
 ): Promise<z.input<typeof ScoringPreview>> {
-  const before = spread()
-  const after = spread()
+  const before = new Map<number, number>()
+  const after = new Map<number, number>()
+  let prospects = 0
   let changed = 0
   let mostChanged: Change[] = []
   for (let last: string | null = null, full = true; full; ) {
@@ -62,16 +64,27 @@ export async function previewScores(
     )
     const changes = page.map((prospect) => changeOf(prospect, scoreProspect(prospect, rules)))
     for (const change of changes) {
-      before.add(change.before.score)
-      after.add(change.after.score)
+      add(before, change.before.score)
+      add(after, change.after.score)
     }
+    prospects += page.length
     const others = changes.filter((change) => size(change) > 0)
     changed += others.length
     mostChanged = [...mostChanged, ...others].sort((a, b) => size(b) - size(a)).slice(0, mostShown)
     last = page.at(-1)?.prospectId ?? null
     full = page.length === rowsPerPage
   }
-  return { prospects: before.prospects(), changed, before: before.answer(), after: after.answer(), mostChanged }
+  return { prospects, changed, before: spreadOf(before), after: spreadOf(after), mostChanged }
+}
+
+function add(counts: Map<number, number>, score: number): void {
+  counts.set(score, (counts.get(score) ?? 0) + 1)
+}
+
+function spreadOf(counts: ReadonlyMap<number, number>): z.input<typeof Spread> {
+  const each = [...counts].map(([score, prospects]) => ({ score, prospects }))
+  const { average, bands } = scoreSpread(each, bandWidth)
+  return { average, bands }
 }
 
 function changeOf({ prospectId, name, website, score, reasons }: ScoredProspect, after: Score): Change {
@@ -80,32 +93,4 @@ function changeOf({ prospectId, name, website, score, reasons }: ScoredProspect,
 
 function size({ before, after }: Change): number {
   return Math.abs(after.score - before.score)
-}
-
-function spread() {
-  const counts = Array.from({ length: bandCount }, () => 0)
-  let sum = 0
-  const prospects = () => counts.reduce((total, inBand) => total + inBand, 0)
-  return {
-    prospects,
-    add(score: number): void {
-      const band = bandOf(score)
-      counts[band] = (counts[band] ?? 0) + 1
-      sum += score
-    },
-    answer(): z.input<typeof Spread> {
-      return {
-        average: prospects() === 0 ? null : Math.round((10 * sum) / prospects()) / 10,
-        bands: counts.map((inBand, band) => ({
-          from: band * bandWidth,
-          to: band === bandCount - 1 ? 100 : (band + 1) * bandWidth - 1,
-          prospects: inBand,
-        })),
-      }
-    },
-  }
-}
-
-function bandOf(score: number): number {
-  return Math.min(bandCount - 1, Math.floor(score / bandWidth))
 }

@@ -4,7 +4,7 @@ import { afterAll, expect, test } from 'vitest'
 import type { BatchResult } from '../../activities/searches.ts'
 import { createSheetActivities } from '../../activities/sheets.ts'
 import { insertSavedSearchRun } from '../../db/saved-searches.ts'
-import { findSheetExport } from '../../db/sheet-exports.ts'
+import { findSheetExport, sheetRowCount } from '../../db/sheet-exports.ts'
 import { latestStoryEvents } from '../../db/story-events.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
 import { googleSheets, valuesOf } from '../support/google.ts'
@@ -72,6 +72,17 @@ test('a later run adds what the spreadsheet of the series lacks, and counts all 
   expect(await as((tx) => latestStoryEvents(tx, run, 'prospect.exported', 1))).toMatchObject([
     { data: { done: 200, total: 200 } },
   ])
+})
+
+test('a run counts those of its own prospects that are in the spreadsheet of the series, whoever has put them there', async () => {
+  const saved = await savedCampaign(5)
+  await exportOf(saved)
+  const run = await runOf(saved, '2026-01-05T06:00:00Z', 3, 9)
+  const rowCount = (id: string) => as((tx) => sheetRowCount(tx, id))
+  expect([await rowCount(saved), await rowCount(run)]).toEqual([5, 2])
+  await exportOf(run)
+  expect([await rowCount(saved), await rowCount(run)]).toEqual([5, 6])
+  expect(await rowCount(await campaignRow(database, organisationId))).toBe(0)
 })
 
 test('two runs of a series at once add no row twice', async () => {
