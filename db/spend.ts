@@ -50,9 +50,10 @@ export async function spendCeiling(tx: Tx, campaignId: string, now: Date): Promi
   return row?.allowanceIsSpent ? 'monthly_allowance' : null
 }
 
-const searchProvider = 'serpapi'
+/** Whom searches are bought from. */
+export const searchProvider = 'serpapi'
 
-/** The beginning of the month, by UTC. */
-export function monthOf(now: Date): Date {
-  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth()))
+/** The beginning of the month, or of one so many months later, by UTC. */
+export function monthOf(now: Date, later = 0): Date {
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + later))
 }

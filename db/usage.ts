@@ -1,4 +1,5 @@
 import type { Tx } from './client.ts'
+import { searchProvider } from './spend.ts'
 
 /** What an organisation has used in a calendar month (UTC), counted from the facts. */
 export interface MonthOfUse {
@@ -18,19 +19,19 @@ export async function usageByMonth(tx: Tx, from: Date, to: Date): Promise<MonthO
     select month, sum(campaigns)::int as campaigns, sum(searches)::int as searches, sum(sites_read)::int as sites_read,
       sum(rows_exported)::int as rows_exported
     from (
-      select ${monthOf(tx, 'at')} as month, 0 as campaigns, sum(units) as searches, 0 as sites_read, 0 as rows_exported
-        from spend where at >= ${from} and at < ${to} group by 1
+      select ${monthIn(tx, 'at')} as month, 0 as campaigns, sum(units) as searches, 0 as sites_read, 0 as rows_exported
+        from spend where provider = ${searchProvider} and at >= ${from} and at < ${to} group by 1
       union all
-      select ${monthOf(tx, 'created_at')}, count(*), 0, 0, 0
+      select ${monthIn(tx, 'created_at')}, count(*), 0, 0, 0
         from campaigns where created_at >= ${from} and created_at < ${to} group by 1
       union all
-      select ${monthOf(tx, 'finished_at')}, 0, 0, count(*), 0
+      select ${monthIn(tx, 'finished_at')}, 0, 0, count(*), 0
         from site_visits where finished_at >= ${from} and finished_at < ${to} and analysis is not null group by 1
       union all
-      select ${monthOf(tx, 'written_at')}, 0, 0, 0, count(*)
+      select ${monthIn(tx, 'written_at')}, 0, 0, 0, count(*)
         from sheet_rows where written_at >= ${from} and written_at < ${to} group by 1
     ) as used
     group by month order by month`
 }
 
-const monthOf = (tx: Tx, column: string) => tx`date_trunc('month', ${tx(column)}, 'UTC')`
+const monthIn = (tx: Tx, column: string) => tx`date_trunc('month', ${tx(column)}, 'UTC')`

@@ -54,8 +54,8 @@ export function usageRoutes(): Endpoint[] {
       success: { status: 200, description: 'The allowance, and the use of each month', schema: Usage },
       handler: ({ query, as, now }) =>
         as(async (tx) => {
-          const firsts = Array.from({ length: query.months }, (_, back) => firstOfMonth(now, -back))
-          const used = await usageByMonth(tx, firsts.at(-1) ?? monthOf(now), firstOfMonth(now, 1))
+          const firsts = Array.from({ length: query.months }, (_, back) => monthOf(now, -back))
+          const used = await usageByMonth(tx, firsts.at(-1) ?? monthOf(now), monthOf(now, 1))
           const { monthlySearches } = await currentOrganisation(tx)
           const all = firsts.map((first) => monthAnswer(first, used))
           const left = monthlySearches === null ? null : Math.max(0, monthlySearches - (all[0]?.searches ?? 0))
@@ -63,10 +63,6 @@ export function usageRoutes(): Endpoint[] {
         }),
     }),
   ]
-}
-
-function firstOfMonth(now: Date, offset: number): Date {
-  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset))
 }
 
 function monthAnswer(first: Date, used: readonly MonthOfUse[]): z.input<typeof Month> {

@@ -40,9 +40,9 @@ alter table site_visits
   add column change text check (change in ('new', 'changed', 'same')),
   add column changed text[];
 
--- What a month's usage is counted from.
-create index site_visits_month on site_visits (organisation_id, finished_at);
-create index sheet_rows_month on sheet_rows (organisation_id, written_at);
+-- What a month's usage is counted from, without a look at the rows themselves.
+create index site_visits_month on site_visits (organisation_id, finished_at) where analysis is not null;
+create index sheet_rows_month on sheet_rows (organisation_id, written_at) where written_at is not null;
 
 -- migrate:down
 
