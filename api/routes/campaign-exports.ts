@@ -125,6 +125,8 @@ const csvColumns = [
   'failure',
   'failureDetail',
   'prospectId',
+  'change',
+  'changed',
 ]
 
 function csvCells(prospect: CampaignProspect): (string | number | null)[] {
@@ -152,6 +154,8 @@ function csvCells(prospect: CampaignProspect): (string | number | null)[] {
     prospect.failure,
     prospect.failureDetail,
     id,
+    prospect.change,
+    (prospect.changed ?? []).join('; '),
   ]
 }
 

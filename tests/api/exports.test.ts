@@ -35,7 +35,7 @@ test('the CSV has a header and a line for each prospect', async () => {
   expect(response.headers.get('throughline-campaign-status')).toBe('completed')
   const text = await response.text()
   expect(text.split('\n')[0]).toBe(
-    'name,website,phone,address,emails,phones,title,https,viewport,cms,tracking,booking,socials,language,copyrightYear,score,reasons,sightings,runsAds,failure,failureDetail,prospectId',
+    'name,website,phone,address,emails,phones,title,https,viewport,cms,tracking,booking,socials,language,copyrightYear,score,reasons,sightings,runsAds,failure,failureDetail,prospectId,change,changed',
   )
   const [one, two] = await csvOf(id)
   expect(one).toMatchObject({
@@ -106,6 +106,19 @@ test('an export is read no faster than its reader takes it, and not further once
   gone.abort()
   // One to find the campaign, and of the twelve pages those that fit into the buffers between.
   expect(transactions - before - 1).toBeLessThan(9)
+})
+
+test('the CSV tells what is new and what has changed', async () => {
+  const id = await campaignWith([
+    { website: 'changed.com', change: 'changed', changed: ['site', 'cms'] },
+    { website: 'new.com', change: 'new' },
+    { website: 'unread.com', score: null },
+  ])
+  expect(await csvOf(id)).toMatchObject([
+    { change: 'changed', changed: 'site; cms' },
+    { change: 'new', changed: '' },
+    { change: '', changed: '' },
+  ])
 })
 
 test('prospects below the wanted score are left out, and those without one yet', async () => {
