@@ -6,8 +6,8 @@ import { appendStoryEvents } from '../db/story-events.ts'
 import type {
   CampaignCounts,
   CampaignEvent,
-  CampaignReport,
   CampaignState,
+  OperatorReport,
   SpendCeiling,
 } from '../workflows/contracts/prospect-campaign.ts'
 import { type Clock, decisionTime } from './clock.ts'
@@ -34,7 +34,7 @@ export interface CampaignChange {
 
 export interface RecordedChange {
   revision: number
-  report: CampaignReport
+  report: OperatorReport
 }
 
 export type CampaignActivities = ReturnType<typeof createCampaignActivities>

@@ -35,7 +35,7 @@ export function visitsScoredBefore(tx: Tx, wanted: Page & { version: number }): 
   const page = pageOf(tx, wanted, tx`rules_version < ${wanted.version}`)
   return tx<FinishedVisit[]>`
     with visit as (${page} for no key update)
-    select ${findings(tx)} ${withSightings(tx, wanted.campaignId)}`
+    select ${visitColumns(tx)} ${withSightings(tx, wanted.campaignId)}`
 }
 
 /** Writes scores by the rules of `version`. One that is by later rules already stays. */
@@ -72,7 +72,7 @@ export interface ScoredProspect extends FinishedVisit, Pick<CampaignProspect, 'n
 export function scoredProspects(tx: Tx, wanted: Page): Promise<ScoredProspect[]> {
   return tx<ScoredProspect[]>`
     with visit as (${pageOf(tx, wanted, tx`score is not null`)})
-    select ${findings(tx)}, prospects.name, coalesce(visit.url, prospects.website) as website, visit.score, visit.reasons
+    select ${visitColumns(tx)}, prospects.name, coalesce(visit.url, prospects.website) as website, visit.score, visit.reasons
     ${withSightings(tx, wanted.campaignId)}`
 }
 
@@ -82,7 +82,7 @@ const pageOf = (tx: Tx, { campaignId, after, limit }: Page, which: PendingQuery<
   where campaign_id = ${campaignId} and status = 'done' and ${after === null ? tx`true` : tx`prospect_id > ${after}`} and ${which}
   order by prospect_id limit ${limit}`
 
-const findings = (tx: Tx) => tx`
+const visitColumns = (tx: Tx) => tx`
   visit.prospect_id, visit.url, visit.failure, visit.failure_detail, visit.analysis,
   prospects.phone is not null as has_phone, seen.runs_ads, seen.sightings`
 

@@ -21,7 +21,9 @@ up, paid twice without an answer.`,
       .nullable()
       .meta({ description: 'How many it brought, ads not counted; null until it is done' }),
     paid: z.int().min(0).meta({ description: 'Searches booked for it, before they were made' }),
-    askedAt: z.iso.datetime().meta({ description: 'When it was last booked' }),
+    askedAt: z.iso
+      .datetime()
+      .meta({ description: 'When it was booked, the second time where it was twice, or tried again after a refusal' }),
   })
   .meta({ id: 'SearchHistory' })
 

@@ -93,7 +93,8 @@ export const NewCampaign = z
         'At this ceiling the campaign waits until more is approved. Without one, the monthly allowance is the only ceiling.',
     }),
     approval: z.enum(['sample']).optional().meta({
-      description: '`sample`: wait, before anything is exported, until somebody has approved of the ten best prospects',
+      description:
+        '`sample`: wait, before anything goes to a spreadsheet, until somebody has approved of the ten best prospects',
     }),
   })
   .meta({ id: 'NewCampaign' })

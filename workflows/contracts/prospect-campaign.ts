@@ -98,7 +98,7 @@ export interface CampaignCounts {
 }
 
 /** How a campaign stands, for operators. */
-export interface CampaignReport {
+export interface OperatorReport {
   counts: CampaignCounts
   /** How many sites could not be read, by the code of the failure. */
   failures: Record<string, number>

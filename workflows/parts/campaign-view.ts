@@ -3,13 +3,13 @@ import { businessStatusKey } from '../../temporal-config/search-attributes.ts'
 import {
   businessStatus,
   type CampaignCounts,
-  type CampaignReport,
   type CampaignState,
+  type OperatorReport,
 } from '../contracts/prospect-campaign.ts'
 
 /** What operators see of a campaign in the Temporal Web UI: the status to filter by, and how it stands. */
 export function campaignView(state: CampaignState) {
-  let report: CampaignReport | undefined
+  let report: OperatorReport | undefined
   return {
     showStatus(): void {
       upsertSearchAttributes([{ key: businessStatusKey, value: businessStatus(state) }])
@@ -19,7 +19,7 @@ export function campaignView(state: CampaignState) {
       report = { failures: {}, seconds: null, ...report, counts }
       show()
     },
-    showReport(latest: CampaignReport): void {
+    showReport(latest: OperatorReport): void {
       report = latest
       show()
     },
@@ -50,7 +50,7 @@ function funnel(counts: CampaignCounts): string {
 | ${counts.sightings} | ${counts.prospects} | ${counts.sitesRead} | ${counts.sitesFailed} | ${counts.withoutSite} | ${counts.searchesPaid} | ${counts.searchesFailed} |`
 }
 
-function ending({ failures, seconds }: CampaignReport): string {
+function ending({ failures, seconds }: OperatorReport): string {
   const reasons = Object.entries(failures).map(([code, count]) => `${code} ${count}`)
   return [
     ...(reasons.length > 0 ? [`Not readable: ${reasons.join(', ')}.`] : []),
