@@ -71,7 +71,9 @@ async function setAllowance([organisationId = '', searches = '']: readonly strin
   if (!(await setMonthlySearches(await systemUrl(), organisationId, monthly))) {
     throw new WrongUse(`There is no organisation ${organisationId}.`)
   }
-  console.log(`Organisation ${organisationId} may now pay for ${monthly ?? 'any number of'} searches a month.`)
+  console.log(
+    `Organisation ${organisationId} may now pay for ${monthly ?? 'any number of'} searches a month.\nCampaigns that wait for more look again within six hours, or at once when they are resumed.`,
+  )
 }
 
 async function analyse([website = '']: readonly string[], country: string | undefined): Promise<void> {

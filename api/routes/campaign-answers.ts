@@ -14,6 +14,16 @@ export const CampaignStatus = z
   .enum(['queued', 'running', 'paused', 'waiting', 'completed', 'cancelled', 'failed'])
   .meta({ id: 'CampaignStatus', description: 'The last three are final.' })
 
+const problemCodes = `What went wrong, or which ceiling is reached. What to do:
+
+- \`campaign_budget\`: set a higher budget. \`monthly_allowance\`: have it raised, or wait for the next month
+- \`serpapi:no_key\`, \`serpapi:invalid_key\`, \`serpapi:searches_used_up\`: put the key or its plan right, then resume
+- \`google:no_credentials\`, \`google:invalid_credentials\`, \`google:no_access\`: let the service account in, then resume
+- \`google:invalid_share_address\`: give other people by \`/campaigns/{id}/share\`, then resume
+- \`google:spreadsheet_not_found\`: take it out of the bin, or have a new one made; then resume
+- \`google:sheet_rearranged\`: put the key column back to the front, then resume. \`google:storage_full\`: make room, then resume
+- \`workflow_gone\`: its workflow was ended in Temporal; begin another campaign`
+
 const state = {
   status: CampaignStatus,
   stage: z.enum(campaignStages).nullable(),
@@ -22,8 +32,7 @@ const state = {
       'What a `waiting` campaign waits for. `budget`: more searches, by its own budget or the monthly allowance, as `problem` says. `approval`: approve of the best prospects in its report. `repair`: mend what `problem` names, then resume.',
   }),
   problem: z.string().nullable().meta({
-    description:
-      'The code of what went wrong, such as serpapi:no_key, or of the ceiling: campaign_budget, monthly_allowance',
+    description: problemCodes,
   }),
 }
 

@@ -53,7 +53,7 @@ export interface Steering {
   untilApproved(): Promise<void>
   /** Waits while paused or parked; false when the campaign is over or another run goes on with it. */
   mayGoOn(): Promise<boolean>
-  /** Changes the state at once, and the row in the order of the changes, also while the workflow is being cancelled. */
+  /** Changes the state at once, and the row in the order of the changes, also while the workflow is being cancelled. `actor`: else the story itself. */
   change(event: CampaignEvent, next: Partial<CampaignState>, actor?: string): Promise<CampaignState>
   /** Ends the campaign and what is under way in it. */
   cancel(actor: string | undefined): Promise<CampaignState>
@@ -69,15 +69,19 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
   let changes = 0
 
   setHandler(campaignState, () => state, { description: 'Status, stage, and what it waits for' })
-  setHandler(pauseCampaign, (actor) => change('campaign.paused', { status: 'paused', waitingFor: null }, actor), {
-    validator: allows('pause'),
-    description: 'Begin nothing new. What is being read is finished.',
-  })
-  setHandler(resumeCampaign, (actor) => change('campaign.resumed', goesOn, actor), {
+  setHandler(
+    pauseCampaign,
+    (actor = operator) => change('campaign.paused', { status: 'paused', waitingFor: null }, actor),
+    {
+      validator: allows('pause'),
+      description: 'Begin nothing new. What is being read is finished.',
+    },
+  )
+  setHandler(resumeCampaign, (actor = operator) => change('campaign.resumed', goesOn, actor), {
     validator: allows('resume'),
     description: 'Go on after a pause, or once the problem is mended that the campaign waits for.',
   })
-  setHandler(approveCampaign, (actor) => change('campaign.approved', { ...goesOn, approved: true }, actor), {
+  setHandler(approveCampaign, (actor = operator) => change('campaign.approved', { ...goesOn, approved: true }, actor), {
     validator: allows('approve'),
     description: 'Go on after a look at the ten best prospects.',
   })
@@ -147,14 +151,10 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
   async function lookForAllowance(): Promise<void> {
     if (await condition(() => !waitsForAllowance(), allowanceLookEvery)) return
     const ceiling = await findSpendCeiling({ ...campaign, now: Date.now() })
-    if (ceiling !== 'monthly_allowance' && waitsForAllowance()) await change('campaign.resumed', goesOn, 'system')
+    if (ceiling !== 'monthly_allowance' && waitsForAllowance()) await change('campaign.resumed', goesOn)
   }
 
-  async function change(
-    event: CampaignEvent,
-    next: Partial<CampaignState>,
-    actor = 'operator',
-  ): Promise<CampaignState> {
+  async function change(event: CampaignEvent, next: Partial<CampaignState>, actor = 'system'): Promise<CampaignState> {
     Object.assign(state, next)
     changes += 1
     const changed = { ...state }
@@ -177,11 +177,11 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
     }
   }
 
-  function setBudget(searches: number, actor: string | undefined): Promise<CampaignState> {
+  function setBudget(searches: number, actor = operator): Promise<CampaignState> {
     return change('campaign.budget_set', { ...(state.waitingFor === 'budget' && goesOn), budget: searches }, actor)
   }
 
-  function cancel(actor: string | undefined): Promise<CampaignState> {
+  function cancel(actor = operator): Promise<CampaignState> {
     batches.cancel()
     return change('campaign.cancelled', { status: 'cancelled', waitingFor: null }, actor)
   }
@@ -194,6 +194,9 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
     if (!isAllowed(action, state)) throw refused(wrongState, `the campaign is ${businessStatus(state)}`)
   }
 }
+
+/** Who sends an update and does not say who it is: somebody in the Temporal Web UI. */
+const operator = 'operator'
 
 const goesOn = { status: 'running', waitingFor: null, problem: null } as const
 
