@@ -25,6 +25,21 @@ export async function insertSavedSearchRun(
   return row?.id ?? null
 }
 
+/**
+ * Notes which request asks for a run, before Temporal is asked. False while one is under way, but not to the request that was noted last:
+ * that run may be its own.
+ */
+export async function claimTrigger(
+  tx: Tx,
+  savedSearchId: string,
+  { requestId, isUnderWay }: { requestId: string; isUnderWay: boolean },
+): Promise<boolean> {
+  const [row] = await tx`
+    update campaigns set trigger_request = ${requestId}
+    where id = ${savedSearchId} and (not ${isUnderWay}::boolean or trigger_request = ${requestId}) returning 1`
+  return row !== undefined
+}
+
 export interface SavedSearchRun {
   campaignId: string
   dueAt: Date

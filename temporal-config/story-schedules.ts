@@ -38,7 +38,7 @@ export interface StorySchedule extends Omit<Rhythm, 'overlap'> {
 
 /**
  * The way to the schedules in Temporal, which alone knows of them. Every call ends in seconds and may be repeated. Throws NotScheduled,
- * ScheduleRefused or StoryUnreachable.
+ * UnknownTimeZone or StoryUnreachable; whatever else Temporal refuses is a mistake of ours.
  */
 export interface StorySchedules {
   /** Makes the schedule or changes it; a pause stays, and so does the beat of an interval that is the same. */
@@ -56,9 +56,9 @@ export class NotScheduled extends Error {
   override name = 'NotScheduled'
 }
 
-/** Temporal does not take the schedule: it may know fewer time zones than we do. */
-export class ScheduleRefused extends Error {
-  override name = 'ScheduleRefused'
+/** Temporal may know fewer time zones than we do. */
+export class UnknownTimeZone extends Error {
+  override name = 'UnknownTimeZone'
 }
 
 const timeoutMs = 5_000
@@ -98,11 +98,16 @@ export function createStorySchedules(client: Client): StorySchedules {
       return await client.withDeadline(Date.now() + timeoutMs, ask)
     } catch (error) {
       if (error instanceof ScheduleNotFoundError) throw new NotScheduled('there is no such schedule', { cause: error })
-      if (error instanceof TypeError) throw new ScheduleRefused(error.message, { cause: error })
+      if (isUnknownTimeZone(error)) throw new UnknownTimeZone('Temporal knows no such time zone', { cause: error })
       if (isUnreachable(error)) throw new StoryUnreachable('schedule', { cause: error })
       throw error
     }
   }
+}
+
+/** The SDK makes a TypeError of every definition that the server refuses, and leaves no more than the server's text. */
+function isUnknownTimeZone(error: unknown): boolean {
+  return error instanceof TypeError && error.message.startsWith('unknown time zone ')
 }
 
 function actionOf(story: Omit<OutboxRow, 'id' | 'requestId'>): ScheduleOptions['action'] {
@@ -157,7 +162,7 @@ function scheduleOf({ spec, policies, state, info }: ScheduleDescription): Story
     overlap: overlap ?? 'other',
     catchUpMs: policies.catchupWindow,
     paused: state.paused,
-    note: state.note ?? null,
+    note: state.note || null, // "" where nobody has said anything
     next: info.nextActionTimes,
     isRunning: info.runningActions.length > 0,
     skipped: info.numActionsSkippedOverlap,

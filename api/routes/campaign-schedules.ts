@@ -1,15 +1,15 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { findCampaign } from '../../db/campaigns.ts'
 import type { Tx } from '../../db/client.ts'
 import { currentOrganisation } from '../../db/organisations.ts'
-import { type SavedSearchRun, savedSearchRuns } from '../../db/saved-searches.ts'
+import { claimTrigger, type SavedSearchRun, savedSearchRuns } from '../../db/saved-searches.ts'
 import { StoryUnreachable } from '../../temporal-config/stories.ts'
 import {
   NotScheduled,
-  ScheduleRefused,
   type StorySchedule,
   type StorySchedules,
+  UnknownTimeZone,
 } from '../../temporal-config/story-schedules.ts'
 import { NewSchedule } from '../../workflows/contracts/saved-search-run.schema.ts'
 import {
@@ -67,7 +67,7 @@ const actions: Record<Action, { summary: string; description: string }> = {
   trigger: {
     summary: 'Run a saved search now',
     description:
-      'Besides the runs that are due, also while the schedule is paused. With `overlap` `skip` refused while a run is under way.',
+      'Besides the runs that are due, also while the schedule is paused. With `overlap` `skip` refused while a run is under way. Repeated under its Idempotency-Key, it begins no other run.',
   },
 }
 
@@ -97,7 +97,7 @@ export function campaignScheduleRoutes({ schedules }: { schedules: StorySchedule
             `This is a run of a saved search: schedule campaign ${campaign.savedSearchId}.`,
           )
         }
-        const rhythm = defineSchedule(body, organisation.timeZone)
+        const rhythm = defineSchedule(body, organisation.timeZone, now)
         const args = { organisationId: caller.organisationId, campaignId: id } satisfies SavedSearchRunInput
         const story = {
           organisationId: caller.organisationId,
@@ -140,10 +140,14 @@ export function campaignScheduleRoutes({ schedules }: { schedules: StorySchedule
         success: { status: 200, description: 'The schedule now', schema: CampaignSchedule },
         async handler({ params: { id }, caller, key, as }) {
           found(await as((tx) => findCampaign(tx, id)), 'campaign')
-          return answered(async () => {
-            await act(action, campaignScheduleId(id), { actor: `key:${caller.keyId}`, key: key ?? randomUUID() })
-            return read(id, as)
-          })
+          return answered(
+            async () => {
+              if (action === 'trigger') await trigger(id, key, as)
+              else await schedules[action](campaignScheduleId(id), `${spoken[action]} by key:${caller.keyId}`)
+              return read(id, as)
+            },
+            action === 'trigger' && key === null ? unsafe : safe,
+          )
         },
       }),
     ),
@@ -161,46 +165,62 @@ export function campaignScheduleRoutes({ schedules }: { schedules: StorySchedule
         description: 'There is no schedule any more',
         schema: z.strictObject({ removed: z.boolean() }),
       },
-      async handler({ params: { id }, as }) {
+      async handler({ params: { id }, key, as }) {
         found(await as((tx) => findCampaign(tx, id)), 'campaign')
         return answered(async () => {
-          await schedules.remove(campaignScheduleId(id))
+          try {
+            await schedules.remove(campaignScheduleId(id))
+          } catch (error) {
+            // With a key it may be the repetition of a request whose answer was lost.
+            if (!(error instanceof NotScheduled) || key === null) throw error
+          }
           return { body: { removed: true } }
         })
       },
     }),
   ]
 
-  async function act(action: Action, scheduleId: string, by: { actor: string; key: string }): Promise<void> {
-    if (action !== 'trigger')
-      return schedules[action](scheduleId, `${action === 'pause' ? 'Paused' : 'Resumed'} by ${by.actor}`)
+  async function trigger(id: string, key: string | null, as: As): Promise<void> {
+    const scheduleId = campaignScheduleId(id)
+    const requestId = key === null ? randomUUID() : digest(`${scheduleId}/${key}`)
     const { overlap, isRunning } = await schedules.describe(scheduleId)
-    if (overlap === 'skip' && isRunning) {
+    const isUnderWay = overlap === 'skip' && isRunning
+    if (!(await as((tx) => claimTrigger(tx, id, { requestId, isUnderWay })))) {
       throw new Problem('wrong_state', 'A run is still under way, and by `overlap` another one would be left out.')
     }
-    return schedules.trigger(scheduleId, by.key)
+    await schedules.trigger(scheduleId, requestId)
   }
 
-  async function read(id: string, as: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>) {
+  async function read(id: string, as: As) {
     const schedule = await schedules.describe(campaignScheduleId(id))
     const runs = await as((tx) => savedSearchRuns(tx, id, mostShown))
     return { body: scheduleAnswer(schedule, runs) }
   }
 }
 
-/** What Temporal says no to, as an answer. */
-async function answered<T>(ask: () => Promise<T>): Promise<T> {
+type As = <T>(work: (tx: Tx) => Promise<T>) => Promise<T>
+
+const spoken = { pause: 'Paused', resume: 'Resumed' } as const
+
+/** For Temporal, which gets no text of a caller's. */
+const digest = (text: string) => createHash('sha256').update(text).digest('hex')
+
+const safe = 'It is safe to ask again.'
+const unsafe =
+  'A run may have begun: look at lastRuns first. Only a request with an Idempotency-Key can be repeated safely.'
+
+/** What Temporal says no to, as an answer; `advice` is for when it says nothing. */
+async function answered<T>(ask: () => Promise<T>, advice = safe): Promise<T> {
   try {
     return await ask()
   } catch (error) {
     if (error instanceof NotScheduled) throw new Problem('not_found', 'This campaign has no schedule.')
-    if (error instanceof ScheduleRefused) {
-      throw invalidInput([
-        { pointer: '', detail: 'Temporal does not understand this schedule. Does its server know the time zone?' },
-      ])
+    if (error instanceof UnknownTimeZone) {
+      const detail = 'Temporal knows no time zone of this name: write it as in America/Chicago.'
+      throw invalidInput([{ pointer: '/timeZone', detail }])
     }
     if (!(error instanceof StoryUnreachable)) throw error
-    throw new Problem('temporarily_unavailable', 'Temporal gave no answer in time. It is safe to ask again.', {
+    throw new Problem('temporarily_unavailable', `Temporal gave no answer in time. ${advice}`, {
       headers: { 'retry-after': '5' },
       cause: error,
     })

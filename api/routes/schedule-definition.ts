@@ -8,14 +8,14 @@ const shortestMs = 60_000
 const longestMs = 366 * dayMs
 
 /** Reads what a user asks for; throws naming everything that is wrong with it. `timeZone` is the one that counts where none is given. */
-export function defineSchedule(asked: NewSchedule, timeZone: string): Rhythm {
+export function defineSchedule(asked: NewSchedule, timeZone: string, now: Date): Rhythm {
   const errors: InputError[] = []
   const rhythm: Rhythm = {
     at:
       asked.every === undefined
         ? { cron: readCron(asked.cron ?? ''), timeZone: readTimeZone(asked.timeZone ?? timeZone) }
         : { everyMs: readDuration('/every', asked.every) },
-    startAt: asked.startAt === undefined ? null : new Date(asked.startAt),
+    startAt: asked.startAt === undefined ? null : readStart(asked.startAt),
     overlap: asked.overlap,
     catchUpMs: readDuration('/catchUp', asked.catchUp),
   }
@@ -44,6 +44,15 @@ export function defineSchedule(asked: NewSchedule, timeZone: string): Rhythm {
       errors.push({ pointer, detail: 'Give at least PT1M and at most P366D.' })
     }
     return ms ?? 0
+  }
+
+  // A time that has passed is taken: the same schedule can be sent again.
+  function readStart(text: string): Date {
+    const start = new Date(text)
+    if (!(Math.abs(start.getTime() - now.getTime()) <= longestMs)) {
+      errors.push({ pointer: '/startAt', detail: 'Give a time of at most 366 days before or after now.' })
+    }
+    return start
   }
 
   function readTimeZone(name: string): string {

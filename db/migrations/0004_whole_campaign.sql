@@ -35,6 +35,9 @@ alter table campaigns
   add check ((saved_search_id is null) = (due_at is null));
 create unique index campaigns_runs on campaigns (saved_search_id, due_at);
 
+-- The last request for a run beside those that are due: repeated, it is not refused for the run that it has begun itself.
+alter table campaigns add column trigger_request text;
+
 -- Against the organisation's last look at the same business, by any campaign.
 alter table site_visits
   add column change text check (change in ('new', 'changed', 'same')),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { StoryUnreachable } from '../../temporal-config/stories.ts'
 import { createStorySchedules } from '../../temporal-config/story-schedules.ts'
 import { campaignScheduleId, savedSearchRunId } from '../../workflows/contracts/saved-search-run.ts'
 import { testApi } from '../support/api.ts'
@@ -8,7 +9,24 @@ import { ownNamespace } from '../support/temporal.ts'
 
 // Without a worker: what is begun stays under way.
 const { client } = await ownNamespace('schedules')
-const { ask, database, organisationId, system, neighbour } = await testApi({ schedules: createStorySchedules(client) })
+const schedules = createStorySchedules(client)
+/** What loses the next answer of Temporal, once it has done what it was asked. */
+let loses: 'trigger' | 'remove' | null = null
+const triggered: string[] = []
+const { ask, database, organisationId, system, neighbour } = await testApi({
+  schedules: {
+    ...schedules,
+    async trigger(scheduleId, requestId) {
+      triggered.push(requestId)
+      await schedules.trigger(scheduleId, requestId)
+      loseAnswerOf('trigger')
+    },
+    async remove(scheduleId) {
+      await schedules.remove(scheduleId)
+      loseAnswerOf('remove')
+    },
+  },
+})
 const whileAway = await testApi()
 
 const Schedule = z.object({
@@ -26,10 +44,22 @@ const Refused = z.object({
   errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).default([]),
 })
 
+function loseAnswerOf(action: 'trigger' | 'remove'): void {
+  if (loses !== action) return
+  loses = null
+  throw new StoryUnreachable('lost')
+}
+
 const newCampaign = () => campaignRow(database, organisationId, { status: 'completed' })
 const schedule = (id: string, body: unknown) => ask('POST', `/campaigns/${id}/schedule`, { body })
 const act = async (id: string, action: string) =>
   Schedule.parse(await (await ask('POST', `/campaigns/${id}/schedule/${action}`)).json())
+const actWith = (id: string, action: string, key: string) =>
+  ask('POST', `/campaigns/${id}/schedule/${action}`, { headers: { 'idempotency-key': key } })
+const infoOf = async (id: string) => (await client.schedule.getHandle(campaignScheduleId(id)).describe()).info
+const isUnderWay = (id: string) =>
+  expect.poll(async () => (await infoOf(id)).runningActions, { timeout: 20_000 }).toHaveLength(1)
+const inDays = (days: number) => new Date((Math.floor(Date.now() / 1_000) + days * 86_400) * 1_000).toISOString()
 const refused = async (response: Response) => Refused.parse(await response.json())
 
 test('a cron line fires in its time zone, and reads as it was written', async () => {
@@ -74,10 +104,10 @@ test("without a time zone the organisation's counts", async () => {
 
 test('an interval begins when it is told to, keeps its beat when it is set again, and takes another on request', async () => {
   const id = await newCampaign()
-  const startAt = '2040-02-03T04:05:06.000Z'
+  const startAt = inDays(300)
   const first = Schedule.parse(await (await schedule(id, { every: 'P7D', startAt })).json())
   expect(first).toMatchObject({ every: 'P7D', cron: null, timeZone: null })
-  expect(first.nextRuns.map((due) => due.toISOString()).slice(0, 2)).toEqual([startAt, '2040-02-10T04:05:06.000Z'])
+  expect(first.nextRuns.map((due) => due.toISOString()).slice(0, 2)).toEqual([startAt, inDays(307)])
   const again = Schedule.parse(await (await schedule(id, { every: 'PT168H' })).json())
   expect(again.nextRuns).toEqual(first.nextRuns)
   const other = Schedule.parse(await (await schedule(id, { every: 'P1D' })).json())
@@ -87,7 +117,7 @@ test('an interval begins when it is told to, keeps its beat when it is set again
 
 test('a pause shows who and no next run, stays when the schedule is changed, and ends with the resumption', async () => {
   const id = await newCampaign()
-  await schedule(id, { cron: '0 6 * * 1' })
+  expect(await (await schedule(id, { cron: '0 6 * * 1' })).json()).toMatchObject({ note: null })
   expect(await act(id, 'pause')).toMatchObject({
     paused: true,
     nextRuns: [],
@@ -124,7 +154,10 @@ test.each<[string, object, string, RegExp]>([
   ['an offset', { cron: '0 6 * * 1', timeZone: '+02:00' }, '/timeZone', /America\/Chicago/],
   ['no catch-up', { cron: '0 6 * * 1', catchUp: 'soon' }, '/catchUp', /ISO 8601/],
   ['another overlap', { cron: '0 6 * * 1', overlap: 'allow_all' }, '/overlap', /skip/],
-  ['a time zone in the wrong case', { cron: '0 6 * * 1', timeZone: 'europe/berlin' }, '', /time zone/],
+  ['a time zone in the wrong case', { cron: '0 6 * * 1', timeZone: 'europe/berlin' }, '/timeZone', /time zone/],
+  ['a step of twenty digits', { cron: '*/99999999999999999999 6 * * *' }, '/cron', /minute/],
+  ['a start before 1970', { every: 'P7D', startAt: '1969-12-31T00:00:00Z' }, '/startAt', /366 days/],
+  ['a start that nobody lives to see', { cron: '0 6 * * 1', startAt: '9999-01-01T00:00:00Z' }, '/startAt', /366 days/],
 ])('%s is answered 400', async (_, body, pointer, detail) => {
   const response = await schedule(await newCampaign(), body)
   expect(response.status).toBe(400)
@@ -143,8 +176,7 @@ test('a run can be triggered, also while the schedule is paused; by skip not whi
   await schedule(id, { cron: '0 6 * * 1' })
   await act(id, 'pause')
   expect((await ask('POST', `/campaigns/${id}/schedule/trigger`)).status).toBe(200)
-  const handle = client.schedule.getHandle(campaignScheduleId(id))
-  expect((await handle.describe()).info.runningActions).toHaveLength(1)
+  await isUnderWay(id)
   const response = await ask('POST', `/campaigns/${id}/schedule/trigger`)
   expect(response.status).toBe(409)
   expect(await refused(response)).toMatchObject({
@@ -153,6 +185,43 @@ test('a run can be triggered, also while the schedule is paused; by skip not whi
   })
   await schedule(id, { cron: '0 6 * * 1', overlap: 'buffer_one' })
   expect((await ask('POST', `/campaigns/${id}/schedule/trigger`)).status).toBe(200)
+})
+
+test('a trigger whose answer was lost is asked for again under its key: no other run, no refusal', async () => {
+  const id = await newCampaign()
+  await schedule(id, { cron: '0 6 * * 1' })
+  loses = 'trigger'
+  const lost = await actWith(id, 'trigger', 'monday')
+  expect([lost.status, (await refused(lost)).detail]).toEqual([503, expect.stringMatching(/safe to ask again/)])
+  await isUnderWay(id)
+  expect((await actWith(id, 'trigger', 'tuesday')).status).toBe(409)
+  expect((await actWith(id, 'trigger', 'monday')).status).toBe(200)
+  expect(await infoOf(id)).toMatchObject({ numActionsTaken: 1, numActionsSkippedOverlap: 0 })
+  expect(triggered.filter((requestId) => /day/.test(requestId))).toEqual([])
+})
+
+test('without a key nobody is told that a trigger is safe to repeat', async () => {
+  const id = await newCampaign()
+  await schedule(id, { cron: '0 6 * * 1' })
+  loses = 'trigger'
+  const lost = await ask('POST', `/campaigns/${id}/schedule/trigger`)
+  expect([lost.status, (await refused(lost)).detail]).toEqual([503, expect.stringMatching(/may have begun/)])
+})
+
+test('a removal whose answer was lost is answered as done under its key', async () => {
+  const id = await newCampaign()
+  await schedule(id, { cron: '0 6 * * 1' })
+  loses = 'remove'
+  expect((await actWith(id, 'remove', 'gone')).status).toBe(503)
+  const again = await actWith(id, 'remove', 'gone')
+  expect([again.status, await again.json()]).toEqual([200, { removed: true }])
+})
+
+test('what Temporal refuses beside a time zone is a mistake of ours, and no answer to the caller', async () => {
+  const at = { cron: 'no line that we let through', timeZone: 'UTC' }
+  const rhythm = { at, startAt: null, overlap: 'skip', catchUpMs: 60_000 } as const
+  const story = { organisationId, workflowId: 'none', name: 'none', args: {}, subjectId: 'none', summary: '' }
+  await expect(schedules.set('refused', rhythm, story, new Date())).rejects.toBeInstanceOf(TypeError)
 })
 
 test('Temporal agrees on which lines fire', async () => {

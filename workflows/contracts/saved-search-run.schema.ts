@@ -26,10 +26,10 @@ export const NewSchedule = z
       .max(50)
       .default('P1D')
       .meta({ description: 'How late a run that was missed is still made up for, as an ISO 8601 duration' }),
-    startAt: z.iso
-      .datetime({ offset: true })
-      .optional()
-      .meta({ description: 'No run before. With `every`, the first run: default one interval from now' }),
+    startAt: z.iso.datetime({ offset: true }).optional().meta({
+      description:
+        'No run before; at most 366 days from now. With `every`, the first run: default one interval from now',
+    }),
   })
   .meta({ id: 'NewSchedule' })
 export type NewSchedule = z.infer<typeof NewSchedule>

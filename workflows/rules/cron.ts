@@ -47,13 +47,14 @@ export function cronProblem(line: string): string | null {
 function valuesOf(text: string, field: Field): Set<number> | string {
   const values = new Set<number>()
   for (const part of text.split(',')) {
-    const [, from = '', to, step] = /^(\*|\w+)(?:-(\w+))?(?:\/(\d+))?$/.exec(part) ?? []
+    const [, from = '', to, step] = /^(\*|\w+)(?:-(\w+))?(?:\/(\d{1,2}))?$/.exec(part) ?? []
     const first = from === '*' ? field.min : numberOf(from, field)
     // With a step, a single number stands for itself and all that follow.
     const single = from === '*' || step !== undefined ? field.max : first
     const last = to === undefined ? single : numberOf(to, field)
     const every = step === undefined ? 1 : Number(step)
-    if (first === null || last === null || first > last || every < 1 || (from === '*' && to !== undefined)) {
+    const isRange = first !== null && last !== null && first <= last && (from !== '*' || to === undefined)
+    if (!isRange || every < 1 || every > field.max) {
       return `The ${field.what} "${part}" is none: give ${field.min} to ${field.max}, ranges such as 1-5, lists and steps such as */2.`
     }
     for (let value = first; value <= last; value += every) values.add(field.max === 7 ? value % 7 : value)

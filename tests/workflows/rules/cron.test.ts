@@ -32,6 +32,8 @@ test.each([
   ['0 6 * january *', /month "january"/],
   ['0 6 * * fri-mon', /day of the week "fri-mon"/],
   ['0/0 6 * * *', /minute "0\/0"/],
+  ['*/60 6 * * *', /minute "\*\/60"/],
+  ['0 6 */99999999999999999999 * *', /day of the month/],
   ['0 6 0 * *', /day of the month "0"/],
   ['*-5 6 * * *', /minute/],
   ['1,,2 6 * * *', /minute/],
