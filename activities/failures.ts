@@ -6,12 +6,15 @@ import { ProviderError } from './ports.ts'
 function failureOf(error: ProviderError): ApplicationFailure {
   return ApplicationFailure.create({
     type: error.outcome,
-    message: `${error.provider}:${error.code}`,
+    message: problemOf(error),
     nonRetryable: error.outcome === 'rejected' || error.outcome === 'unconfirmed',
     // A provider that says "at once" while it refuses is asked after the usual pauses, or it would be asked without end.
     ...(error.retryAfterMs ? { nextRetryDelay: Math.min(error.retryAfterMs, longestPauseMs) } : {}),
   })
 }
+
+/** The problem by which a campaign that is parked for it shows it. */
+export const problemOf = ({ provider, code }: ProviderError): string => `${provider}:${code}`
 
 /** A provider may ask for a pause; it cannot put a story off for days. */
 const longestPauseMs = 10 * 60_000

@@ -1,11 +1,11 @@
 import {
   claimCreation,
-  openSheetExport,
   recordCreationRefused,
-  recordSheetLost,
   recordSpreadsheet,
+  replaceSheetExport,
   type SheetExportRow,
 } from '../db/sheet-exports.ts'
+import { problemOf } from './failures.ts'
 import { ProviderError, type Spreadsheet } from './ports.ts'
 import type { SheetWork } from './sheet-filling.ts'
 import { sheetColumns } from './sheet-layout.ts'
@@ -28,17 +28,13 @@ export async function readySpreadsheet(
     await work.sheets.prepare(spreadsheet.id, sheetColumns, work.signal)
     return { exportId: current.id, spreadsheet }
   } catch (error) {
-    const isStillGone = error instanceof ProviderError && error.code === goneCode && current.problem === goneCode
-    if (!isStillGone) throw error
-    const next = await work.as(async (tx) => {
-      await recordSheetLost(tx, current.id)
-      return openSheetExport(tx, work.campaignId, work.now())
-    })
+    if (!(error instanceof ProviderError) || error.code !== 'spreadsheet_not_found') throw error
+    const gone = { exportId: current.id, campaignId: work.campaignId, problem: problemOf(error) }
+    const next = await work.as((tx) => replaceSheetExport(tx, gone, work.now()))
+    if (next === null) throw error
     return readySpreadsheet(work, title, next)
   }
 }
-
-const goneCode = 'spreadsheet_not_found'
 
 /** Looks for the spreadsheet before it creates one: an attempt before this one may not have heard that it did. */
 async function obtainSpreadsheet(work: SheetWork, title: string, exportId: string): Promise<Spreadsheet> {

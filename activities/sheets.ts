@@ -1,6 +1,12 @@
 import { campaignCounts, campaignIsRunning } from '../db/campaigns.ts'
 import type { Database, Tx } from '../db/client.ts'
-import { openSheetExport, recordSheetDone, recordSheetProblem, sheetWish } from '../db/sheet-exports.ts'
+import {
+  openSheetExport,
+  recordSheetDone,
+  recordSheetProblem,
+  recordSheetReady,
+  sheetWish,
+} from '../db/sheet-exports.ts'
 import type { CampaignRef } from './campaigns.ts'
 import { type Clock, decisionTime } from './clock.ts'
 import { notFound } from './failures.ts'
@@ -44,7 +50,7 @@ export function createSheetActivities({
           const work: SheetWork = { sheets, as, now, signal, campaignId, minScore: wish.minScore, chunkRows }
           try {
             const { exportId, spreadsheet } = await readySpreadsheet(work, wish.title, current)
-            await as((tx) => recordSheetProblem(tx, campaignId, null))
+            await as((tx) => recordSheetReady(tx, campaignId))
             await fillSheet(work, exportId, spreadsheet.id, (rows) => (written += rows))
             if (!(await isRunning())) return await result(false)
             // Last, since the provider writes to everybody who is let in.

@@ -99,7 +99,8 @@ export async function recordCampaignState(
 ): Promise<{ recorded: boolean; revision: number }> {
   const [row] = await tx`
     update campaigns set status = ${state.status}, stage = ${state.stage}, waiting_for = ${state.waitingFor},
-      problem = ${state.problem}, budget_searches = coalesce(${state.budget ?? null}, budget_searches), revision = ${state.revision},
+      problem = ${state.problem}, parked_for = ${state.status === 'waiting' ? state.problem : tx`parked_for`},
+      budget_searches = coalesce(${state.budget ?? null}, budget_searches), revision = ${state.revision},
       started_at = coalesce(started_at, ${now}), finished_at = ${isFinished(state) ? now : null}
     where id = ${id} and revision < ${state.revision}
     returning revision`

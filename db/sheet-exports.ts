@@ -20,7 +20,7 @@ export interface SheetExportRow {
   id: string
   status: 'filling' | 'done' | 'lost'
   spreadsheet: { id: string; url: string } | null
-  /** A problem code, of the attempt before this one. */
+  /** A problem code: what the last attempt met, of whichever campaign of the series. */
   problem: string | null
 }
 
@@ -78,9 +78,27 @@ export async function recordSheetProblem(tx: Tx, campaignId: string, problem: st
     update sheet_exports set problem = ${problem} where campaign_id = ${seriesOf(tx, campaignId)} and status <> 'lost'`
 }
 
-/** The spreadsheet is gone and is not coming back: the next export of the campaign begins another with all rows. */
-export async function recordSheetLost(tx: Tx, exportId: string): Promise<void> {
+/** The spreadsheet is there and can be written to, whatever the campaign was parked for. */
+export async function recordSheetReady(tx: Tx, campaignId: string): Promise<void> {
+  await tx`update campaigns set parked_for = null where id = ${campaignId} and parked_for is not null`
+  await recordSheetProblem(tx, campaignId, null)
+}
+
+/**
+ * Gives up a spreadsheet that is gone and begins another with all rows. Null, and nothing is given up, unless this very campaign was parked
+ * for that and goes on, which counts once: another one, or another attempt, may be the first to find it gone.
+ */
+export async function replaceSheetExport(
+  tx: Tx,
+  gone: { exportId: string; campaignId: string; problem: string },
+  now: Date,
+): Promise<SheetExportRow | null> {
+  const { exportId, campaignId, problem } = gone
+  const [parked] = await tx`
+    update campaigns set parked_for = null where id = ${campaignId} and parked_for = ${problem} returning 1`
+  if (!parked) return null
   await tx`update sheet_exports set status = 'lost' where id = ${exportId}`
+  return openSheetExport(tx, campaignId, now)
 }
 
 export async function recordSheetDone(tx: Tx, exportId: string, now: Date): Promise<void> {
@@ -93,8 +111,9 @@ export interface SheetChunk {
 }
 
 /**
- * Claims the next rows that no chunk has, the best first, as a chunk of their own; null when none is left. Claims nothing unless the
- * campaign is running, so that pause and cancel stop the very next chunk.
+ * Claims the next rows that no chunk has as a chunk of their own; null when none is left. First the campaign's prospects, the best before
+ * the others, then whatever else a lost spreadsheet of the series held. Claims nothing unless the campaign is running, so that pause and
+ * cancel stop the very next chunk.
  */
 export async function claimChunk(
   tx: Tx,
@@ -105,14 +124,20 @@ export async function claimChunk(
   await tx`select from sheet_exports where id = ${wanted.exportId} for update`
   const rows = await tx<{ chunk: number; prospectId: string }[]>`
     insert into sheet_rows (export_id, prospect_id, chunk, claimed_at)
-    select ${wanted.exportId}, visit.prospect_id,
+    select ${wanted.exportId}, line.prospect_id,
       1 + coalesce((select max(chunk) from sheet_rows where export_id = ${wanted.exportId}), 0), ${now}
-    from site_visits as visit
-    where visit.campaign_id = ${wanted.campaignId} and visit.status = 'done' and coalesce(visit.score, 0) >= ${wanted.minScore}
-      and exists (select from campaigns where id = ${wanted.campaignId} and status = 'running')
+    from (
+      select prospect_id, score from site_visits
+      where campaign_id = ${wanted.campaignId} and status = 'done' and coalesce(score, 0) >= ${wanted.minScore}
+      union all
+      select held.prospect_id, null from sheet_rows as held join sheet_exports as lost on lost.id = held.export_id
+      where lost.campaign_id = ${seriesOf(tx, wanted.campaignId)} and lost.status = 'lost'
+    ) as line
+    where exists (select from campaigns where id = ${wanted.campaignId} and status = 'running')
       and not exists (
-        select from sheet_rows where export_id = ${wanted.exportId} and prospect_id = visit.prospect_id)
-    order by visit.score desc nulls last, visit.prospect_id limit ${wanted.limit}
+        select from sheet_rows where export_id = ${wanted.exportId} and prospect_id = line.prospect_id)
+    group by line.prospect_id
+    order by max(line.score) desc nulls last, line.prospect_id limit ${wanted.limit}
     returning chunk, prospect_id`
   const [first] = rows
   return first ? { number: first.chunk, prospectIds: rows.map(({ prospectId }) => prospectId) } : null

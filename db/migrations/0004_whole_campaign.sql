@@ -38,6 +38,10 @@ create unique index campaigns_runs on campaigns (saved_search_id, due_at);
 -- The last request for a run beside those that are due: repeated, it is not refused for the run that it has begun itself.
 alter table campaigns add column trigger_request text;
 
+-- What the campaign was last parked for; null once its spreadsheet is there. One that is gone is replaced only after that.
+alter table campaigns add column parked_for text;
+create index sheet_exports_lost on sheet_exports (campaign_id) where status = 'lost';
+
 -- Against the organisation's last look at the same business, by any campaign.
 alter table site_visits
   add column change text check (change in ('new', 'changed', 'same')),

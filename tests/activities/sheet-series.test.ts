@@ -3,9 +3,11 @@ import { DefaultLogger } from '@temporalio/worker'
 import { afterAll, expect, test } from 'vitest'
 import type { BatchResult } from '../../activities/searches.ts'
 import { createSheetActivities } from '../../activities/sheets.ts'
+import { recordCampaignState } from '../../db/campaigns.ts'
 import { insertSavedSearchRun } from '../../db/saved-searches.ts'
 import { findSheetExport, sheetRowCount } from '../../db/sheet-exports.ts'
 import { latestStoryEvents } from '../../db/story-events.ts'
+import { type CampaignStatus, queuedCampaign } from '../../workflows/contracts/prospect-campaign.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
 import { googleSheets, valuesOf } from '../support/google.ts'
 import { testOrganisation } from '../support/organisation.ts'
@@ -110,3 +112,42 @@ test('what a run left unclear when it ended is written by the next, which has no
   expect(await exportOf(run)).toMatchObject({ finished: true })
   expect(await businessesIn(run)).toEqual(upTo(200))
 })
+
+test('a run gives up the spreadsheet of the series only once it was parked for it itself, and the new one has all rows', async () => {
+  const saved = await savedCampaign(150)
+  await exportOf(saved)
+  const lost = await as((tx) => findSheetExport(tx, saved))
+  await sandbox.control('POST', '/_sandbox/events', {
+    provider: 'google',
+    type: 'spreadsheet.deleted',
+    spreadsheetId: lost?.spreadsheet?.id,
+  })
+  const isGone = { outcome: 'rejected', code: 'spreadsheet_not_found' }
+  const one = await runOf(saved, '2026-01-05T06:00:00Z', 100, 250)
+  await expect(exportOf(one)).rejects.toMatchObject(isGone)
+  await park(one, 'google:spreadsheet_not_found', 'cancelled')
+
+  const other = await runOf(saved, '2026-01-12T06:00:00Z', 200, 300)
+  await expect(exportOf(other)).rejects.toMatchObject(isGone)
+  expect(await as((tx) => findSheetExport(tx, other))).toMatchObject({ id: lost?.id })
+  await park(other, 'google:spreadsheet_not_found', 'running')
+  expect(await exportOf(other)).toMatchObject({ finished: true })
+  expect(await as((tx) => findSheetExport(tx, other))).not.toMatchObject({ id: lost?.id })
+  // What the cancelled run had found never was in it.
+  expect(await businessesIn(other)).toEqual([...upTo(150), ...upTo(300).slice(200)])
+})
+
+/** Parked for a problem, and then what somebody made of that. */
+function park(id: string, problem: string, status: CampaignStatus) {
+  return as(async (tx) => {
+    const waiting = {
+      ...queuedCampaign,
+      status: 'waiting' as const,
+      waitingFor: 'repair' as const,
+      problem,
+      revision: 5,
+    }
+    await recordCampaignState(tx, id, waiting, new Date())
+    await recordCampaignState(tx, id, { ...queuedCampaign, status, revision: 6 }, new Date())
+  })
+}

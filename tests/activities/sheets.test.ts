@@ -98,9 +98,10 @@ async function expectEachOnce(campaignId: string): Promise<void> {
 const operations = async (operation: string) =>
   (await sandbox.requests({ provider: 'google' })).filter((request) => request.operation === operation)
 
-const setStatus = (campaignId: string, status: CampaignStatus, revision: number) =>
+const setStatus = (campaignId: string, status: CampaignStatus, revision: number, problem: string | null = null) =>
   as((tx) => {
-    const state = { ...queuedCampaign, status, revision }
+    const waitingFor = status === 'waiting' ? ('repair' as const) : null
+    const state = { ...queuedCampaign, status, waitingFor, revision, problem }
     return recordCampaignState(tx, campaignId, state, new Date())
   })
 
@@ -266,14 +267,18 @@ test('prospects that come later are added to the same spreadsheet', async () => 
   await expectEachOnce(campaignId)
 })
 
-test('a spreadsheet that was deleted parks the export, which begins another when it goes on', async () => {
+test('a spreadsheet that was deleted is replaced when the campaign goes on after having been parked, not before', async () => {
   const campaignId = await campaignOf(250)
   await exported(campaignId)
   const lost = await sheetOf(campaignId)
   await event('spreadsheet.deleted', lost)
-  await expect(attempt(campaignId)).rejects.toMatchObject({ outcome: 'rejected', code: 'spreadsheet_not_found' })
-  expect(await as((tx) => findSheetExport(tx, campaignId))).toMatchObject({ problem: 'spreadsheet_not_found' })
-
+  // Twice, as when the worker dies before anybody hears of the first.
+  for (const _ of [1, 2]) {
+    await expect(attempt(campaignId)).rejects.toMatchObject({ outcome: 'rejected', code: 'spreadsheet_not_found' })
+    expect(await as((tx) => findSheetExport(tx, campaignId))).toMatchObject({ problem: 'spreadsheet_not_found' })
+  }
+  await setStatus(campaignId, 'waiting', 5, 'google:spreadsheet_not_found')
+  await setStatus(campaignId, 'running', 6)
   expect(await attempt(campaignId)).toMatchObject({ finished: true })
   expect(await sheetOf(campaignId)).not.toBe(lost)
   await expectEachOnce(campaignId)
@@ -288,11 +293,16 @@ test.each([
   const spreadsheetId = await sheetOf(campaignId)
   await event(type, spreadsheetId)
   await expect(attempt(campaignId)).rejects.toMatchObject({ outcome: 'rejected', code })
+  await setStatus(campaignId, 'waiting', 5, `google:${code}`)
   await event(mended, spreadsheetId)
+  await setStatus(campaignId, 'running', 6)
   expect(await attempt(campaignId)).toMatchObject({ finished: true })
   expect(await sheetOf(campaignId)).toBe(spreadsheetId)
   expect(await as((tx) => findSheetExport(tx, campaignId))).toMatchObject({ problem: null, status: 'done' })
   await expectEachOnce(campaignId)
+  // Mended, it takes another parking to give it up.
+  await event(type, spreadsheetId)
+  await expect(attempt(campaignId)).rejects.toMatchObject({ outcome: 'rejected', code })
 })
 
 test('people are let in once, when all rows are there, and a bad address keeps nobody else out', async () => {

@@ -9,6 +9,7 @@ import { changeCounts, goneUnknownBecause, listGoneProspects } from '../../db/sa
 import { findSheetExport } from '../../db/sheet-exports.ts'
 import { createStorySchedules, type Rhythm } from '../../temporal-config/story-schedules.ts'
 import type { CampaignDefinition } from '../../workflows/contracts/prospect-campaign.schema.ts'
+import { resumeCampaign, campaignId as workflowIdOf } from '../../workflows/contracts/prospect-campaign.ts'
 import { campaignScheduleId, savedSearchRunId } from '../../workflows/contracts/saved-search-run.ts'
 import { campaignWorld } from '../support/campaign-world.ts'
 import { valuesOf } from '../support/google.ts'
@@ -163,6 +164,32 @@ test('a site that is away when one run looks is the same, and what has changed m
   await sandbox.control('DELETE', '/_sandbox/faults')
   writeFileSync(site('returns'), page('<meta name="generator" content="WordPress 6.8.1">'))
   expect(await mark()).toBe('changed cms')
+})
+
+test('a run that finds the spreadsheet gone waits for somebody to say so, and then makes another with all rows', async () => {
+  await using _ = await world.work()
+  const wanted: Partial<CampaignDefinition> = { export: { formats: ['csv'], minScore: 0, sheet: { people: [] } } }
+  const id = await finished({ ...wanted, websites: listOf('held', 'both') })
+  await as(
+    (tx) => tx`
+      update campaigns set definition = jsonb_set(definition, '{websites}', ${tx.json(listOf('both', 'later'))})
+      where id = ${id}`,
+  )
+  const spreadsheetOf = async (run: string) => (await as((tx) => findSheetExport(tx, run)))?.spreadsheet?.id ?? ''
+  const lost = await spreadsheetOf(id)
+  await sandbox.control('POST', '/_sandbox/events', {
+    provider: 'google',
+    type: 'spreadsheet.deleted',
+    spreadsheetId: lost,
+  })
+  await schedule(id)
+  const run = await trigger(id)
+  await vi.waitFor(async () => expect(await statusOf(run)).toBe('waiting'), patience)
+  expect(await spreadsheetOf(run)).toBe(lost)
+  await world.stories.update(workflowIdOf(run), resumeCampaign, { updateId: 'gone', args: ['system'] })
+  await isCompleted(run)
+  const websites = (await valuesOf(sandbox, await spreadsheetOf(run), 'D2:D')).flat().map(String)
+  expect(websites.map(hostOf).toSorted()).toEqual(['both.test', 'held.test', 'later.test'])
 })
 
 test('a run is due when the schedule meant it to be', async () => {
