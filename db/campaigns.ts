@@ -109,11 +109,14 @@ export async function recordCampaignState(
   return { recorded: false, revision: there?.revision ?? state.revision }
 }
 
-/** Replaces the people whom the campaign's spreadsheet is shared with; false when it has no spreadsheet, or is over. */
+/**
+ * Replaces the people whom the campaign's spreadsheet is shared with, for a run also those of its saved search, which later runs take over.
+ * False when it has no spreadsheet.
+ */
 export async function replaceSheetPeople(tx: Tx, id: string, people: SheetPeople): Promise<boolean> {
   const [row] = await tx`
     update campaigns set export = jsonb_set(export, '{sheet,people}', ${tx.json([...people])})
-    where id = ${id} and export ? 'sheet' and status in ('queued', 'running', 'paused', 'waiting') returning 1`
+    where (id = ${id} or id = (select saved_search_id from campaigns where id = ${id})) and export ? 'sheet' returning 1`
   return row !== undefined
 }
 

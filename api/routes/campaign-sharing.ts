@@ -12,7 +12,7 @@ export function campaignSharingRoutes(): Endpoint[] {
       tag: 'Campaigns',
       summary: "Change whom a campaign's spreadsheet is shared with",
       description:
-        'Replaces the list of people, until the campaign has ended. One that waits because an address was refused goes on once it is resumed. Whoever has been let in stays in.',
+        'Replaces the list of people, for a run also that of its saved search. One that waits because an address was refused goes on once it is resumed. Of a campaign that has ended it holds for later runs. Whoever has been let in stays in.',
       params: CampaignParams,
       body: SheetSharing,
       example: { people: [{ emailAddress: 'you@example.com', role: 'reader' }] },
@@ -20,11 +20,9 @@ export function campaignSharingRoutes(): Endpoint[] {
       success: { status: 200, description: 'The people from now on', schema: SheetSharing },
       handler: ({ params: { id }, body, answerAs }) =>
         answerAs(async (tx) => {
-          const campaign = found(await findCampaign(tx, id), 'campaign')
-          if (campaign.export.sheet === undefined)
-            throw new Problem('wrong_state', 'The campaign makes no spreadsheet.')
+          found(await findCampaign(tx, id), 'campaign')
           if (!(await replaceSheetPeople(tx, id, body.people))) {
-            throw new Problem('wrong_state', `The campaign is ${campaign.status}: share the spreadsheet itself.`)
+            throw new Problem('wrong_state', 'The campaign makes no spreadsheet.')
           }
           return { body }
         }),

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { campaignDefinition } from '../../db/campaigns.ts'
 import { allowSearches } from '../../db/organisations.ts'
+import { insertSavedSearchRun } from '../../db/saved-searches.ts'
 import { bookSearch } from '../../db/spend.ts'
 import { appendStoryEvents } from '../../db/story-events.ts'
 import { StoryUnreachable } from '../../temporal-config/stories.ts'
@@ -76,16 +77,26 @@ const withSheet = {
 }
 const people = [{ emailAddress: 'sales@b.com', role: 'writer' as const }]
 
-test('whom a spreadsheet is shared with can be changed until the campaign is over', async () => {
+test('whom a spreadsheet is shared with can be changed, of a run for the runs after it too', async () => {
   const parked = await campaignRow(database, organisationId, { status: 'waiting', waitingFor: 'repair' }, withSheet)
   expect((await ask('POST', `/campaigns/${parked}/share`, { body: { people } })).status).toBe(200)
   expect((await as((tx) => campaignDefinition(tx, parked)))?.export.sheet?.people).toEqual(people)
 
-  const over = await campaignRow(database, organisationId, { status: 'completed' }, withSheet)
+  const saved = await campaignRow(database, organisationId, { status: 'completed' }, withSheet)
+  const runDue = (dueAt: string) =>
+    as((tx) => insertSavedSearchRun(tx, { savedSearchId: saved, dueAt: new Date(dueAt), now: clock() }))
+  const peopleOf = async (id: string | null) =>
+    (await as((tx) => campaignDefinition(tx, id ?? '')))?.export.sheet?.people
+  const first = await runDue('2026-01-05T06:00:00Z')
+  expect((await ask('POST', `/campaigns/${first}/share`, { body: { people } })).status).toBe(200)
+  expect(await peopleOf(first)).toEqual(people)
+  expect(await peopleOf(await runDue('2026-01-12T06:00:00Z'))).toEqual(people)
+  expect((await ask('POST', `/campaigns/${saved}/share`, { body: { people: [] } })).status).toBe(200)
+  expect(await peopleOf(await runDue('2026-01-19T06:00:00Z'))).toEqual([])
+  expect(await peopleOf(first)).toEqual(people)
+
   const without = await campaignRow(database, organisationId)
-  for (const id of [over, without]) {
-    expect((await ask('POST', `/campaigns/${id}/share`, { body: { people } })).status).toBe(409)
-  }
+  expect((await ask('POST', `/campaigns/${without}/share`, { body: { people } })).status).toBe(409)
   const wrong = await ask('POST', `/campaigns/${parked}/share`, { body: { people: [{ emailAddress: 'nobody' }] } })
   expect(await wrong.json()).toMatchObject({ errors: [{ pointer: '/people/0/emailAddress' }] })
 })
