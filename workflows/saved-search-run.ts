@@ -6,12 +6,13 @@ import {
   proxyActivities,
   setCurrentDetails,
   TemporalFailure,
+  upsertSearchAttributes,
   WorkflowIdReusePolicy,
   workflowInfo,
 } from '@temporalio/workflow'
 import type { CampaignActivities } from '../activities/campaigns.ts'
 import type { SavedSearchActivities } from '../activities/saved-searches.ts'
-import { attributesOf, scheduledStartKey } from '../temporal-config/search-attributes.ts'
+import { attributesOf, businessStatusKey, scheduledStartKey } from '../temporal-config/search-attributes.ts'
 import { campaignId, queuedCampaign } from './contracts/prospect-campaign.ts'
 import type { SavedSearchRunInput, SavedSearchRunResult } from './contracts/saved-search-run.ts'
 import { databaseStep } from './parts/activity-options.ts'
@@ -28,6 +29,7 @@ export async function savedSearchRun(input: SavedSearchRunInput): Promise<SavedS
   const { organisationId } = input
   const { typedSearchAttributes, startTime } = workflowInfo()
   const dueAt = (typedSearchAttributes.get(scheduledStartKey) ?? startTime).getTime()
+  upsertSearchAttributes([{ key: businessStatusKey, value: 'running' }])
   // To its end: a row that is there must get its story, or be closed.
   const run = await CancellationScope.nonCancellable(() => beginRun({ ...input, dueAt, now: Date.now() }))
   setCurrentDetails(`Campaign \`${run}\``)
@@ -46,8 +48,12 @@ export async function savedSearchRun(input: SavedSearchRunInput): Promise<SavedS
     // Whatever is no failure of Temporal's is a mistake in this file: it fails the task, which goes on once it is mended.
     if (!(error instanceof TemporalFailure)) throw error
     if (isCancellation(error)) await CancellationScope.nonCancellable(closeUnbegun)
-    if (CancellationScope.current().consideredCancelled) throw error
+    if (CancellationScope.current().consideredCancelled) {
+      upsertSearchAttributes([{ key: businessStatusKey, value: 'cancelled' }])
+      throw error
+    }
   }
+  upsertSearchAttributes([{ key: businessStatusKey, value: 'completed' }])
   return { campaignId: run }
 
   /** Cancelled before the campaign's story began, nobody else writes its row. One that has begun is past this revision. */

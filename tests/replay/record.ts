@@ -121,8 +121,11 @@ test('a run of a saved search', async () => {
   const started = { ...story, workflowId: savedSearchRunId(id), name: 'savedSearchRun' }
   await schedules.set(scheduleId, rhythm, started, new Date())
   await schedules.trigger(scheduleId, 'recorded')
-  const [action] = (await client.schedule.getHandle(scheduleId).describe()).info.recentActions
-  const workflowId = action?.action.workflow.workflowId ?? ''
+  const workflowId = await vi.waitFor(async () => {
+    const [action] = (await client.schedule.getHandle(scheduleId).describe()).info.recentActions
+    if (!action) throw new Error('it has not begun yet')
+    return action.action.workflow.workflowId
+  }, patience)
   await client.workflow.getHandle(workflowId).result()
   await save(workflowId, 'saved-search-run')
 })

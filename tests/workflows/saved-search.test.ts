@@ -7,6 +7,7 @@ import type { Database } from '../../db/client.ts'
 import { listCampaignProspects } from '../../db/prospects.ts'
 import { changeCounts, goneUnknownBecause, listGoneProspects } from '../../db/saved-searches.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
+import { businessStatusKey } from '../../temporal-config/search-attributes.ts'
 import { createStorySchedules, type Rhythm } from '../../temporal-config/story-schedules.ts'
 import type { CampaignDefinition } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import { resumeCampaign, campaignId as workflowIdOf } from '../../workflows/contracts/prospect-campaign.ts'
@@ -70,6 +71,10 @@ const statusOf = async (id: string) => (await world.campaign(id)).status
 const isCompleted = (id: string) => vi.waitFor(async () => expect(await statusOf(id)).toBe('completed'), patience)
 const isIdle = (id: string) =>
   vi.waitFor(async () => expect((await schedules.describe(campaignScheduleId(id))).isRunning).toBe(false), patience)
+
+/** What operators filter by. */
+const shownStatusOf = async (workflowId: string) =>
+  (await client.workflow.getHandle(workflowId).describe()).typedSearchAttributes.get(businessStatusKey)
 
 const listOf = (...hosts: string[]) => hosts.map((host) => ({ website: `http://${host}.test/`, name: null }))
 const slowList = (name: string, count = 20) => ({
@@ -192,15 +197,17 @@ test('a run that finds the spreadsheet gone waits for somebody to say so, and th
   expect(websites.map(hostOf).toSorted()).toEqual(['both.test', 'held.test', 'later.test'])
 })
 
-test('a run is due when the schedule meant it to be', async () => {
+test('a run is due when the schedule meant it to be, and operators see that it is over', async () => {
   await using _ = await world.work()
   const id = await finished({ websites: listOf('due') })
   await schedule(id)
   const { dueAt } = await world.campaign(await trigger(id))
   const { info } = await client.schedule.getHandle(campaignScheduleId(id)).describe()
   const due = dueAt?.toISOString().replace('.000Z', 'Z')
-  expect(info.recentActions.map(({ action }) => action.workflow.workflowId)).toEqual([`${savedSearchRunId(id)}-${due}`])
+  const workflowId = `${savedSearchRunId(id)}-${due}`
+  expect(info.recentActions.map(({ action }) => action.workflow.workflowId)).toEqual([workflowId])
   await isIdle(id)
+  expect(await shownStatusOf(workflowId)).toBe('completed')
 })
 
 test('by skip a run that is due while another is under way is left out, and counted', async () => {
@@ -302,8 +309,11 @@ test('cancelled while its row is being written, a run is closed without ever beg
   const run = await trigger(id)
   await written.promise
   const [running] = (await client.schedule.getHandle(campaignScheduleId(id)).describe()).info.runningActions
-  await client.workflow.getHandle(running?.workflow.workflowId ?? '').cancel()
+  const workflowId = running?.workflow.workflowId ?? ''
+  expect(await shownStatusOf(workflowId)).toBe('running')
+  await client.workflow.getHandle(workflowId).cancel()
   goOn.resolve()
   await isIdle(id)
   expect(await as((tx) => findCampaign(tx, run))).toMatchObject({ status: 'cancelled', stage: null })
+  expect(await shownStatusOf(workflowId)).toBe('cancelled')
 })
