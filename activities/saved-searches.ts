@@ -8,10 +8,13 @@ export type SavedSearchActivities = ReturnType<typeof createSavedSearchActivitie
 
 export function createSavedSearchActivities({ database, clock }: { database: Database; clock: Clock }) {
   return {
-    /** Stores the run of a saved campaign that is due at this time, in ms since the epoch, and returns its id: the same however often it is asked. */
-    async beginRun(due: CampaignRef & { dueAt: number; now: number }): Promise<string> {
+    /**
+     * Stores the run of a saved campaign that this story begins, due at this time in ms since the epoch, and returns its id: the same however
+     * often it is asked.
+     */
+    async beginRun(due: CampaignRef & { begunBy: string; dueAt: number; now: number }): Promise<string> {
       const now = decisionTime(clock, due.now)
-      const run = { savedSearchId: due.campaignId, dueAt: new Date(due.dueAt), now }
+      const run = { savedSearchId: due.campaignId, begunBy: due.begunBy, dueAt: new Date(due.dueAt), now }
       const id = await database.as(due.organisationId, (tx) => insertSavedSearchRun(tx, run))
       if (id === null) throw notFound('campaign')
       return id

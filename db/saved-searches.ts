@@ -3,25 +3,26 @@ import type { Campaign } from './campaigns.ts'
 import type { Tx } from './client.ts'
 
 /**
- * Stores a run of a saved campaign as `queued`, once for each time that it is due, and returns its id; null when there is no such campaign.
+ * Stores a run of a saved campaign as `queued`, once for each story that begins one, and returns its id; null when there is no such campaign.
  * It asks for what the saved one asks for now, and is compared with the newest completed one of the series.
  */
 export async function insertSavedSearchRun(
   tx: Tx,
-  run: { savedSearchId: string; dueAt: Date; now: Date },
+  run: { savedSearchId: string; begunBy: string; dueAt: Date; now: Date },
 ): Promise<string | null> {
-  const { savedSearchId, dueAt, now } = run
+  const { savedSearchId, begunBy, dueAt, now } = run
   await tx`
     insert into campaigns
-      (name, definition, country, export, budget_searches, approval, actor, saved_search_id, due_at, previous_id, created_at)
+      (name, definition, country, export, budget_searches, approval, actor, saved_search_id, begun_by, due_at, previous_id,
+       created_at)
     select name, definition, country, export, budget_searches, approval, 'schedule',
-      id, ${dueAt}, (
+      id, ${begunBy}, ${dueAt}, (
         select id from campaigns where (id = ${savedSearchId} or saved_search_id = ${savedSearchId}) and status = 'completed'
         order by created_at desc limit 1), ${now}
     from campaigns where id = ${savedSearchId}
-    on conflict (saved_search_id, due_at) do nothing`
+    on conflict (saved_search_id, begun_by) do nothing`
   const [row] = await tx<{ id: string }[]>`
-    select id from campaigns where saved_search_id = ${savedSearchId} and due_at = ${dueAt}`
+    select id from campaigns where saved_search_id = ${savedSearchId} and begun_by = ${begunBy}`
   return row?.id ?? null
 }
 
@@ -50,7 +51,7 @@ export interface SavedSearchRun {
 export function savedSearchRuns(tx: Tx, savedSearchId: string, limit: number): Promise<SavedSearchRun[]> {
   return tx<SavedSearchRun[]>`
     select id as campaign_id, due_at, status from campaigns
-    where saved_search_id = ${savedSearchId} order by due_at desc limit ${limit}`
+    where saved_search_id = ${savedSearchId} order by due_at desc, id desc limit ${limit}`
 }
 
 /** How many of a campaign's prospects are new to the organisation, or have changed since it last looked at them. */

@@ -27,11 +27,11 @@ const { recordCampaign } = proxyActivities<CampaignActivities>(databaseStep)
  */
 export async function savedSearchRun(input: SavedSearchRunInput): Promise<SavedSearchRunResult> {
   const { organisationId } = input
-  const { typedSearchAttributes, startTime } = workflowInfo()
+  const { typedSearchAttributes, startTime, firstExecutionRunId: begunBy } = workflowInfo()
   const dueAt = (typedSearchAttributes.get(scheduledStartKey) ?? startTime).getTime()
   upsertSearchAttributes([{ key: businessStatusKey, value: 'running' }])
   // To its end: a row that is there must get its story, or be closed.
-  const run = await CancellationScope.nonCancellable(() => beginRun({ ...input, dueAt, now: Date.now() }))
+  const run = await CancellationScope.nonCancellable(() => beginRun({ ...input, begunBy, dueAt, now: Date.now() }))
   setCurrentDetails(`Campaign \`${run}\``)
 
   try {

@@ -20,7 +20,7 @@ export function defineSchedule(asked: NewSchedule, timeZone: string, now: Date):
     catchUpMs: readDuration('/catchUp', asked.catchUp),
   }
   if ((asked.cron === undefined) === (asked.every === undefined)) {
-    throw invalidInput([{ pointer: '', detail: 'Give either cron or every, and not both.' }])
+    throw invalidInput([{ pointer: '', detail: 'Give cron, or every: one of the two.' }])
   }
   if (asked.every !== undefined && asked.timeZone !== undefined) {
     errors.push({ pointer: '/timeZone', detail: 'An interval has no time zone: say by startAt when it begins.' })

@@ -27,13 +27,16 @@ grant select, insert on scoring_rules to throughline_app;
 -- By which version of the rules the visit's score is.
 alter table site_visits add column rules_version integer not null default 0;
 
--- A campaign that is searched again on a schedule is a saved search: each later run is a campaign of its own, once for each time it was due.
+-- A campaign that is searched again on a schedule is a saved search: each later run is a campaign of its own. Two
+-- that were asked for in one second are due at the same time, so what begins a run is what makes it one: its story in Temporal.
 alter table campaigns
   add column saved_search_id uuid references campaigns,
   add column due_at timestamptz,
+  add column begun_by text,
   add column previous_id uuid references campaigns,
-  add check ((saved_search_id is null) = (due_at is null));
-create unique index campaigns_runs on campaigns (saved_search_id, due_at);
+  add check ((saved_search_id is null) = (due_at is null)),
+  add check ((saved_search_id is null) = (begun_by is null));
+create unique index campaigns_runs on campaigns (saved_search_id, begun_by);
 
 -- The last request for a run beside those that are due: repeated, it is not refused for the run that it has begun itself.
 alter table campaigns add column trigger_request text;

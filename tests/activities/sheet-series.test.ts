@@ -29,7 +29,7 @@ async function savedCampaign(businesses: number): Promise<string> {
 
 /** A run of it that is under way and has found these businesses. */
 async function runOf(savedSearchId: string, dueAt: string, from: number, to: number): Promise<string> {
-  const run = { savedSearchId, dueAt: new Date(dueAt), now: new Date(dueAt) }
+  const run = { savedSearchId, begunBy: dueAt, dueAt: new Date(dueAt), now: new Date(dueAt) }
   const id = (await as((tx) => insertSavedSearchRun(tx, run))) ?? ''
   await as((tx) => tx`update campaigns set status = 'running' where id = ${id}`)
   await finds(savedSearchId, id, from, to)

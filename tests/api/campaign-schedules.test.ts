@@ -144,8 +144,8 @@ test('a removed schedule is no more, and a campaign without one has none to read
 test.each<[string, object, string, RegExp]>([
   ['a line that never fires', { cron: '0 0 31 2 *' }, '/cron', /never fires/],
   ['no cron line', { cron: 'every monday' }, '/cron', /five fields/],
-  ['neither', {}, '', /either cron or every/],
-  ['both', { cron: '0 6 * * 1', every: 'P7D' }, '', /either cron or every/],
+  ['neither', {}, '', /cron, or every/],
+  ['both', { cron: '0 6 * * 1', every: 'P7D' }, '', /cron, or every/],
   ['months', { every: 'P1M' }, '/every', /no fixed length/],
   ['seconds', { every: 'PT30S' }, '/every', /at least PT1M/],
   ['years', { every: 'P400D' }, '/every', /at most P366D/],
@@ -249,7 +249,7 @@ test('a run of a saved search is not scheduled itself: the answer names the camp
   const run = await newCampaign()
   await database.as(
     organisationId,
-    (tx) => tx`update campaigns set saved_search_id = ${id}, due_at = now() where id = ${run}`,
+    (tx) => tx`update campaigns set saved_search_id = ${id}, begun_by = 'test', due_at = now() where id = ${run}`,
   )
   const response = await schedule(run, { cron: '0 6 * * 1' })
   expect(response.status).toBe(409)
@@ -263,7 +263,7 @@ test('a run whose story has not begun yet is not taken for lost', async () => {
   const run = await campaignRow(database, organisationId, { status: 'queued' })
   await database.as(
     organisationId,
-    (tx) => tx`update campaigns set saved_search_id = ${id}, due_at = now() where id = ${run}`,
+    (tx) => tx`update campaigns set saved_search_id = ${id}, begun_by = 'test', due_at = now() where id = ${run}`,
   )
   const response = await ask('POST', `/campaigns/${run}/pause`)
   expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])

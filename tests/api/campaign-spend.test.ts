@@ -84,7 +84,7 @@ test('whom a spreadsheet is shared with can be changed, of a run for the runs af
 
   const saved = await campaignRow(database, organisationId, { status: 'completed' }, withSheet)
   const runDue = (dueAt: string) =>
-    as((tx) => insertSavedSearchRun(tx, { savedSearchId: saved, dueAt: new Date(dueAt), now: clock() }))
+    as((tx) => insertSavedSearchRun(tx, { savedSearchId: saved, begunBy: dueAt, dueAt: new Date(dueAt), now: clock() }))
   const peopleOf = async (id: string | null) =>
     (await as((tx) => campaignDefinition(tx, id ?? '')))?.export.sheet?.people
   const first = await runDue('2026-01-05T06:00:00Z')

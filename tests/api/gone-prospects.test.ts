@@ -24,7 +24,8 @@ async function completed(...names: string[]): Promise<string> {
 /** Its next run, which found those. */
 async function nextRun(savedSearchId: string, stage: CampaignStage, ...names: string[]): Promise<string> {
   const now = new Date()
-  const id = (await as((tx) => insertSavedSearchRun(tx, { savedSearchId, dueAt: now, now }))) ?? ''
+  const id =
+    (await as((tx) => insertSavedSearchRun(tx, { savedSearchId, begunBy: crypto.randomUUID(), dueAt: now, now }))) ?? ''
   await isAt(id, 'running', stage)
   await finds(id, names)
   return id

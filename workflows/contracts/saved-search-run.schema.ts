@@ -19,7 +19,7 @@ export const NewSchedule = z
     }),
     overlap: z.enum(['skip', 'buffer_one', 'cancel_other']).default('skip').meta({
       description:
-        'When a run is due while the one before is still under way, or parked. `skip`: it is left out; `buffer_one`: it follows right after; `cancel_other`: the other is cancelled.',
+        'When a run is due while the one before is still under way, or parked. `skip`: it is left out; `buffer_one`: it follows right after; `cancel_other`: the other is cancelled. The campaign itself, which a person began, is none of its runs.',
     }),
     catchUp: z
       .string()
