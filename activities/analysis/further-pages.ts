@@ -1,4 +1,4 @@
-import { readPageContent } from './page-content.ts'
+import { contentOf } from './page-content.ts'
 
 /** Where businesses say how to reach them, and who they are, in the languages of Europe and the Americas. */
 const contact = words(`
@@ -15,9 +15,9 @@ const about = words(`
 `)
 
 /** The pages beside the home page that most likely tell how to reach a business and who it is: two at most, the way to it first. */
-export function contactPages({ url, html }: { url: string; html: string }): string[] {
-  const home = new URL(url)
-  const { passages } = readPageContent(html)
+export function contactPages(page: { url: string; html: string }): string[] {
+  const home = new URL(page.url)
+  const { passages } = contentOf(page)
   const places = new Map<ReadonlySet<string>, string>()
   for (const { text, links } of passages) {
     for (const [index, { href, at }] of links.entries()) {

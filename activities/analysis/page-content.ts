@@ -64,6 +64,15 @@ const notCode = /^\s*(?:application\/ld\+json|text\/(?:html|template|x-\S+)|spec
 const invisible = /[\u00ad\u200b-\u200f\u2060\ufeff]/g
 const whitespace = /\s+/g
 
+const known = new WeakMap<object, PageContent>()
+
+/** The content of a page: a home page is asked for its links first, and for what it shows once those have been followed. */
+export function contentOf(page: { html: string }): PageContent {
+  const content = known.get(page) ?? readPageContent(page.html)
+  known.set(page, content)
+  return content
+}
+
 /** Reads a page in one pass, in time proportional to its length whatever it holds. */
 export function readPageContent(html: string): PageContent {
   const content = new ContentBuilder(html)

@@ -1,6 +1,6 @@
 import { likelyCountries } from './countries.ts'
 import { findEmails } from './emails.ts'
-import { readPageContent } from './page-content.ts'
+import { contentOf } from './page-content.ts'
 import { copyrightYear, languageOf } from './page-facts.ts'
 import { findPhones } from './phones.ts'
 import { findSocials, type SocialProfile } from './socials.ts'
@@ -30,9 +30,9 @@ export type PageAnalysis = {
 const longestTitle = 300
 
 /** Understands a page from its markup alone. `country` (ISO 3166-1 alpha-2) is where its business was looked for, if that is known. */
-export function analysePage({ url, html }: { url: string; html: string }, country?: string): PageAnalysis {
-  const { protocol, hostname } = new URL(url)
-  const content = readPageContent(html)
+export function analysePage(page: { url: string; html: string }, country?: string): PageAnalysis {
+  const { protocol, hostname } = new URL(page.url)
+  const content = contentOf(page)
   const emails = findEmails(content, hostname)
   return {
     title: content.title?.slice(0, longestTitle) ?? null,
