@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { type Config, childEnvironment, loadConfig, type Setting } from '../config.ts'
+import { type Config, childEnvironment, loadConfig } from '../config.ts'
 import { type ApiClient, createApiClient } from '../dev/api-client.ts'
 import { createOrganisationWithKey } from '../dev/organisations.ts'
 import { planPostgres } from '../dev/postgres.ts'
 import { runningRecord } from '../dev/run-records.ts'
-import { freePorts } from '../tests/support/free-ports.ts'
+import { ownPorts } from '../tests/support/free-ports.ts'
 import { clearRunFolder, openRunFolder } from '../tests/support/run-folder.ts'
 
 /** What `npm start -- --serve` runs, with a data directory of its own that goes with it. */
@@ -24,18 +24,6 @@ export interface MeasuredSystem extends AsyncDisposable {
   /** How many pages of these websites the sandbox has ever been asked for and had; robots.txt is none. */
   pagesServed(websites: readonly string[]): Promise<number>
 }
-
-const portSettings = [
-  'API_PORT',
-  'POSTGRES_PORT',
-  'TEMPORAL_PORT',
-  'TEMPORAL_UI_PORT',
-  'WORKER_METRICS_PORT',
-  'SANDBOX_PORT',
-  'SANDBOX_PROVIDERS_PORT',
-  'SANDBOX_SITES_PORT',
-  'SANDBOX_SITES_TLS_PORT',
-] satisfies Setting[]
 
 /** Empty, not absent: whatever a developer's .env says, nothing but what we start is measured, and written to. */
 const ownServers = {
@@ -59,9 +47,7 @@ const LedgerPage = z.object({ data: z.array(LedgerEntry), nextSince: z.number().
 /** Boots a system and makes an organisation in it. */
 export async function bootSystem(): Promise<MeasuredSystem> {
   const dataDir = await openRunFolder()
-  const ports = await freePorts(portSettings.length)
-  const ownPorts = Object.fromEntries(portSettings.map((name, index) => [name, String(ports[index])]))
-  const env = childEnvironment({ ...ownServers, ...ownPorts, DATA_DIR: dataDir })
+  const env = childEnvironment({ ...ownServers, ...(await ownPorts()), DATA_DIR: dataDir })
   const config = loadConfig(env)
   // A group and a channel of its own: a Ctrl-C in the terminal reaches only us, and when we are gone it stops in order.
   const main = spawn(process.execPath, ['dev/main.ts', '--serve'], {

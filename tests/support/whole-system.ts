@@ -12,7 +12,7 @@ import { planPostgres } from '../../dev/postgres.ts'
 import { removePostgresFolder } from '../../dev/postgres-place.ts'
 import type { Fault } from '../../dev/sandbox/faults.ts'
 import { eventually } from './eventually.ts'
-import { freePorts } from './free-ports.ts'
+import { freePorts, ownPorts } from './free-ports.ts'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -52,24 +52,14 @@ const stopOrder = ['api', 'worker', 'sandbox', 'temporal', 'postgres']
 /** A system with its own data directory and ports, not started yet; `changes` are settings besides those. */
 export async function wholeSystem(changes: Partial<Record<Setting, string>> = {}): Promise<WholeSystem> {
   const dataDir = mkdtempSync(join(tmpdir(), 'throughline-chaos-'))
-  const portSettings = [
-    'API_PORT',
-    'POSTGRES_PORT',
-    'TEMPORAL_PORT',
-    'TEMPORAL_UI_PORT',
-    'WORKER_METRICS_PORT',
-    'SANDBOX_PORT',
-    'SANDBOX_PROVIDERS_PORT',
-    'SANDBOX_SITES_PORT',
-    'SANDBOX_SITES_TLS_PORT',
-  ] satisfies Setting[]
-  const [secondMetricsPort, ...ports] = await freePorts(portSettings.length + 1)
+  const ports = await ownPorts()
+  const secondMetricsPort = (await freePorts(2)).find((port) => !Object.values(ports).includes(String(port)))
   const ourSettings = {
     ...changes,
     // A developer's .env, least of all with live keys, is nothing for it.
     NODE_ENV: 'test',
     DATA_DIR: dataDir,
-    ...Object.fromEntries(portSettings.map((name, index) => [name, String(ports[index])])),
+    ...ports,
   }
   const env = { ...withoutSettings(process.env), ...ourSettings }
   const config = loadConfig(env)
