@@ -72,7 +72,8 @@ export function createCampaignActivities({ database, clock }: { database: Databa
           ])
         }
         const failures = await campaignFailures(tx, campaignId)
-        return { revision, report: { counts, failures, seconds: await campaignSeconds(tx, campaignId, now) } }
+        const campaign = await findCampaign(tx, campaignId)
+        return { revision, report: { counts, failures, seconds: campaign && campaignSeconds(campaign, now) } }
       })
     },
 

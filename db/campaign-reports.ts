@@ -1,4 +1,5 @@
 import { type CampaignStage, campaignStages } from '../workflows/contracts/prospect-campaign.ts'
+import type { Campaign } from './campaigns.ts'
 import type { Tx } from './client.ts'
 
 /** How many of the campaign's sites could not be read, by the code of the failure, the most frequent first. */
@@ -11,11 +12,11 @@ export async function campaignFailures(tx: Tx, campaignId: string): Promise<Reco
 }
 
 /** How long the campaign has taken, until its end or else until now, pauses included; null before its start. */
-export async function campaignSeconds(tx: Tx, campaignId: string, now: Date): Promise<number | null> {
-  const [row] = await tx<{ startedAt: Date | null; finishedAt: Date | null }[]>`
-    select started_at, finished_at from campaigns where id = ${campaignId}`
-  return row?.startedAt ? seconds(row.startedAt, row.finishedAt ?? now) : null
+export function campaignSeconds({ startedAt, finishedAt }: Times, now: Date): number | null {
+  return startedAt && seconds(startedAt, finishedAt ?? now)
 }
+
+type Times = Pick<Campaign, 'startedAt' | 'finishedAt'>
 
 /** How long each stage took that the campaign has entered, pauses included; the last one until the campaign's end, or else until now. */
 export async function stageSeconds(

@@ -68,7 +68,7 @@ export function campaignReportRoutes(): Endpoint[] {
               stage,
               waitingFor,
               problem,
-              seconds: await campaignSeconds(tx, id, now),
+              seconds: campaignSeconds(campaign, now),
               stages: stages.map((entered) => ({ ...entered, startedAt: entered.startedAt.toISOString() })),
               counts,
               searches: {

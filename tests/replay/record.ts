@@ -19,6 +19,7 @@ import { campaignScheduleId, savedSearchRunId } from '../../workflows/contracts/
 import { campaignWorld } from '../support/campaign-world.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import { startTestSandbox } from '../support/sandbox.ts'
+import { listOf } from '../support/skipping-campaigns.ts'
 import { temporalServer } from '../support/temporal.ts'
 
 // Run by `npm run record-histories`, not by `npm test`. Each recording is one way through a story that later code must still go.
@@ -44,9 +45,6 @@ async function save(workflowId: string, name: string): Promise<void> {
   writeFileSync(fileURLToPath(new URL(`histories/${name}.json`, import.meta.url)), `${text}\n`)
 }
 
-const sites = (name: string, count: number) =>
-  Array.from({ length: count }, (_, index) => ({ website: `http://${name}-${index}.test/`, name: null }))
-
 test('a campaign over searches and a list, to its end', async () => {
   await using _ = await world.work()
   const id = await world.start({
@@ -56,7 +54,7 @@ test('a campaign over searches and a list, to its end', async () => {
       { engine: 'google', query: 'bakery', location: 'Austin, Texas', limit: 30 },
       { engine: 'google_maps', query: 'bakery', location: 'Austin, Texas', limit: 40 },
     ],
-    websites: sites('listed', 120),
+    websites: listOf('listed', 120),
     export: {
       formats: ['csv'],
       minScore: 0,
@@ -70,7 +68,7 @@ test('a campaign over searches and a list, to its end', async () => {
 test('a campaign that is paused, resumed and cancelled', async () => {
   await using _ = await world.work()
   await sandbox.addFault({ provider: 'websites', kind: 'latency', latencyMs: 200, rate: 1 })
-  const id = await world.start({ websites: sites('steered', 60) })
+  const id = await world.start({ websites: listOf('steered', 60) })
   const status = async () => (await world.campaign(id)).status
   await vi.waitFor(async () => expect((await world.campaign(id)).stage).toBe('analyse'), patience)
   await world.stories.update(workflowIdOf(id), pauseCampaign, { updateId: 'pause', args: ['system'] })
@@ -112,7 +110,7 @@ test('a campaign that waits for budget, then for approval', async () => {
 
 test('a run of a saved search', async () => {
   await using _ = await world.work()
-  const id = await world.start({ websites: sites('again', 3) })
+  const id = await world.start({ websites: listOf('again', 3) })
   await world.ended(id)
   const story = { organisationId, args: { organisationId, campaignId: id }, subjectId: id, summary: 'Recorded' }
   const rhythm = { at: { everyMs: 86_400_000 }, startAt: null, overlap: 'skip', catchUpMs: 60_000 } as const
@@ -132,7 +130,7 @@ test('a run of a saved search', async () => {
 
 test('a campaign that is scored anew after its end', async () => {
   await using _ = await world.work()
-  const id = await world.start({ websites: sites('rescored', 10) })
+  const id = await world.start({ websites: listOf('rescored', 10) })
   await world.ended(id)
   const args = [{ organisationId: organisation.organisationId, campaignId: id }]
   await client.workflow.execute('prospectRescoring', {

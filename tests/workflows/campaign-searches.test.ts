@@ -1,31 +1,16 @@
 import { describe, expect, test, vi } from 'vitest'
-import { campaignCounts } from '../../db/campaigns.ts'
 import { listCampaignProspects, prospectSightings } from '../../db/prospects.ts'
 import { createSerpapi } from '../../providers/serpapi/client.ts'
-import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
 import { resumeCampaign, campaignId as workflowIdOf } from '../../workflows/contracts/prospect-campaign.ts'
-import { campaignWorld } from '../support/campaign-world.ts'
-import { testOrganisation } from '../support/organisation.ts'
 import { startTestSandbox } from '../support/sandbox.ts'
-import { timeSkipping } from '../support/temporal.ts'
+import { skippingCampaigns } from '../support/skipping-campaigns.ts'
 
-const environment = await timeSkipping()
+const skipping = await skippingCampaigns()
 
-describe.skipIf(!environment)('on the time-skipping server (skipped where none can be had)', async () => {
-  if (!environment) return
-  await environment.connection.operatorService.addSearchAttributes({
-    namespace: 'default',
-    searchAttributes: Object.fromEntries(searchAttributeKeys.map(({ name }) => [name, 2])),
-  })
-  const organisation = await testOrganisation()
-  const sandbox = await startTestSandbox()
-  const world = campaignWorld(organisation, sandbox, {
-    client: environment.client,
-    connection: environment.nativeConnection,
-  })
+describe.skipIf(!skipping)('on the time-skipping server (skipped where none can be had)', () => {
+  if (!skipping) return
+  const { environment, organisation, sandbox, world, countsOf } = skipping
   const { database, organisationId } = organisation
-
-  const countsOf = (id: string) => database.as(organisationId, (tx) => campaignCounts(tx, id))
 
   test('businesses that run ads are found beside the results that were wanted, and said to run them', async () => {
     await using _ = await world.work()

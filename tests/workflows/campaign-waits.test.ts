@@ -1,11 +1,9 @@
 import { describe, expect, test, vi } from 'vitest'
-import { campaignCounts, replaceSheetPeople } from '../../db/campaigns.ts'
+import { replaceSheetPeople } from '../../db/campaigns.ts'
 import { allowSearches } from '../../db/organisations.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
 import { monthOf } from '../../db/spend.ts'
-import { storyEventsAfter } from '../../db/story-events.ts'
 import { usageByMonth } from '../../db/usage.ts'
-import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
 import { StoryRefused } from '../../temporal-config/stories.ts'
 import { storiesQueue } from '../../temporal-config/task-queues.ts'
 import {
@@ -15,32 +13,15 @@ import {
   setCampaignBudget,
   campaignId as workflowIdOf,
 } from '../../workflows/contracts/prospect-campaign.ts'
-import { campaignWorld } from '../support/campaign-world.ts'
-import { testOrganisation } from '../support/organisation.ts'
-import { startTestSandbox } from '../support/sandbox.ts'
-import { timeSkipping } from '../support/temporal.ts'
+import { listOf, skippingCampaigns } from '../support/skipping-campaigns.ts'
 
-const environment = await timeSkipping()
+const skipping = await skippingCampaigns()
 
-describe.skipIf(!environment)('on the time-skipping server (skipped where none can be had)', async () => {
-  if (!environment) return
-  await environment.connection.operatorService.addSearchAttributes({
-    namespace: 'default',
-    searchAttributes: Object.fromEntries(searchAttributeKeys.map(({ name }) => [name, 2])),
-  })
-  const organisation = await testOrganisation()
-  const sandbox = await startTestSandbox()
-  const world = campaignWorld(organisation, sandbox, {
-    client: environment.client,
-    connection: environment.nativeConnection,
-  })
+describe.skipIf(!skipping)('on the time-skipping server (skipped where none can be had)', () => {
+  if (!skipping) return
+  const { environment, organisation, sandbox, world, countsOf, eventsOf } = skipping
   const { database, organisationId } = organisation
 
-  const countsOf = (id: string) => database.as(organisationId, (tx) => campaignCounts(tx, id))
-  const eventsOf = async (id: string) =>
-    (await database.as(organisationId, (tx) => storyEventsAfter(tx, id, 0, 500))).map(({ type }) => type)
-  const listOf = (name: string, count: number) =>
-    Array.from({ length: count }, (_, index) => ({ website: `http://${name}-${index}.test/`, name: null }))
   const florists = { engine: 'google', query: 'florist', location: 'Dallas, Texas', limit: 30 } as const
   const isWaitingFor = async (id: string, waitingFor: string, problem: string | null) =>
     vi.waitFor(async () => {

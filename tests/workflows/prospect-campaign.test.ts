@@ -1,8 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { campaignCounts } from '../../db/campaigns.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
-import { storyEventsAfter } from '../../db/story-events.ts'
-import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
 import { StoryNotRunning, StoryRefused, StoryUnreachable } from '../../temporal-config/stories.ts'
 import {
   cancelCampaign,
@@ -10,31 +7,15 @@ import {
   resumeCampaign,
   campaignId as workflowIdOf,
 } from '../../workflows/contracts/prospect-campaign.ts'
-import { campaignWorld } from '../support/campaign-world.ts'
 import { valuesOf } from '../support/google.ts'
-import { testOrganisation } from '../support/organisation.ts'
-import { startTestSandbox } from '../support/sandbox.ts'
-import { timeSkipping } from '../support/temporal.ts'
+import { listOf, skippingCampaigns } from '../support/skipping-campaigns.ts'
 
-const environment = await timeSkipping()
+const skipping = await skippingCampaigns()
 
-describe.skipIf(!environment)('on the time-skipping server (skipped where none can be had)', async () => {
-  if (!environment) return
-  await environment.connection.operatorService.addSearchAttributes({
-    namespace: 'default',
-    searchAttributes: Object.fromEntries(searchAttributeKeys.map(({ name }) => [name, 2])),
-  })
-  const organisation = await testOrganisation()
-  const sandbox = await startTestSandbox()
-  const world = campaignWorld(organisation, sandbox, {
-    client: environment.client,
-    connection: environment.nativeConnection,
-  })
+describe.skipIf(!skipping)('on the time-skipping server (skipped where none can be had)', () => {
+  if (!skipping) return
+  const { environment, organisation, sandbox, world, countsOf, eventsOf } = skipping
   const { database, organisationId } = organisation
-
-  const countsOf = (id: string) => database.as(organisationId, (tx) => campaignCounts(tx, id))
-  const eventsOf = async (id: string) =>
-    (await database.as(organisationId, (tx) => storyEventsAfter(tx, id, 0, 500))).map(({ type }) => type)
 
   test('searches and an own list become prospects that are read, scored and counted', async () => {
     await using _ = await world.work()
@@ -222,8 +203,6 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     expect(await readsOf('patient')).toHaveLength(10)
   })
 
-  const listOf = (name: string, count: number) =>
-    Array.from({ length: count }, (_, index) => ({ website: `http://${name}-${index}.test/`, name: null }))
   const readsOf = async (name: string) =>
     (await sandbox.requests({ provider: 'websites', limit: '10000' }))
       .filter(({ path }) => path === '/robots.txt') // what a visit begins with

@@ -1,31 +1,17 @@
 import { describe, expect, test, vi } from 'vitest'
-import { campaignCounts } from '../../db/campaigns.ts'
 import { deliverDue, enqueueStart } from '../../db/outbox.ts'
 import { listCampaignProspects } from '../../db/prospects.ts'
 import { saveScoringRules } from '../../db/scoring-rules.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
-import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
 import { rescoringId } from '../../workflows/contracts/prospect-rescoring.ts'
-import { campaignWorld } from '../support/campaign-world.ts'
 import { valuesOf } from '../support/google.ts'
-import { testOrganisation } from '../support/organisation.ts'
-import { startTestSandbox } from '../support/sandbox.ts'
-import { timeSkipping } from '../support/temporal.ts'
+import { listOf, skippingCampaigns } from '../support/skipping-campaigns.ts'
 
-const environment = await timeSkipping()
+const skipping = await skippingCampaigns()
 
-describe.skipIf(!environment)('on the time-skipping server (skipped where none can be had)', async () => {
-  if (!environment) return
-  await environment.connection.operatorService.addSearchAttributes({
-    namespace: 'default',
-    searchAttributes: Object.fromEntries(searchAttributeKeys.map(({ name }) => [name, 2])),
-  })
-  const organisation = await testOrganisation()
-  const sandbox = await startTestSandbox()
-  const world = campaignWorld(organisation, sandbox, {
-    client: environment.client,
-    connection: environment.nativeConnection,
-  })
+describe.skipIf(!skipping)('on the time-skipping server (skipped where none can be had)', () => {
+  if (!skipping) return
+  const { environment, organisation, sandbox, world, countsOf } = skipping
   const { database, system, organisationId } = organisation
 
   const save = (reason: string, points: number) =>
@@ -35,7 +21,6 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     })
   const prospectsOf = (id: string) =>
     database.as(organisationId, (tx) => listCampaignProspects(tx, id, { after: null, limit: 1_000 }))
-  const countsOf = (id: string) => database.as(organisationId, (tx) => campaignCounts(tx, id))
 
   /** As the API does it. */
   async function rescored(campaignId: string): Promise<void> {
@@ -44,7 +29,7 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     const start = { workflowId, name: 'prospectRescoring', args, subjectId: campaignId, summary: '', requestId: 'test' }
     await database.as(organisationId, (tx) => enqueueStart(tx, start, new Date()))
     await deliverDue(system, world.stories, { now: new Date(), limit: 1, workflowId })
-    await environment?.client.workflow.getHandle(workflowId).result()
+    await environment.client.workflow.getHandle(workflowId).result()
   }
 
   test('changed rules score a finished campaign anew without asking anybody for anything', async () => {
@@ -94,7 +79,5 @@ describe.skipIf(!environment)('on the time-skipping server (skipped where none c
     expect(exported).toEqual(Array.from({ length: 60 }, () => 44))
   })
 
-  const listOf = (name: string, count: number) =>
-    Array.from({ length: count }, (_, index) => ({ website: `http://${name}-${index}.test/`, name: null }))
   const patience = { timeout: 20_000, interval: 10 }
 })
