@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { Database, Tx } from '../db/client.ts'
 import {
   claimKey,
@@ -73,4 +73,12 @@ function inFlight(): Problem {
   return new Problem('idempotency_in_flight', 'The request that had this Idempotency-Key first is not done yet.', {
     headers,
   })
+}
+
+/**
+ * What a request is known by to Temporal: the same each time that it is repeated under its key, another one without. A key may be anything,
+ * a name too, so Temporal gets a digest. `scope` is what the key is for.
+ */
+export function storyRequestId(scope: string, key: string | null): string {
+  return key === null ? randomUUID() : createHash('sha256').update(`${scope}/${key}`).digest('hex')
 }

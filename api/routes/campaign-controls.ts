@@ -1,4 +1,3 @@
-import { createHash, randomUUID } from 'node:crypto'
 import type { UpdateDefinition } from '@temporalio/common'
 import type { z } from 'zod'
 import { type Campaign, findCampaign, recordLostCampaign } from '../../db/campaigns.ts'
@@ -23,6 +22,7 @@ import {
   setCampaignBudget,
 } from '../../workflows/contracts/prospect-campaign.ts'
 import type { Handover } from '../handover.ts'
+import { storyRequestId } from '../idempotency.ts'
 import { found, Problem } from '../problem.ts'
 import { type Endpoint, route, type WritingCall } from '../route.ts'
 import { BudgetedCampaign, CampaignParams, CampaignState } from './campaign-answers.ts'
@@ -141,9 +141,8 @@ export function campaignControlRoutes({
     if (!isAllowed(action, campaign) && !request.mayBeRepeated(campaign)) throw wrongState(action, campaign)
     const age = now.getTime() - campaign.createdAt.getTime()
     const isBegunBySchedule = campaign.savedSearchId !== null && campaign.status === 'queued' && age < beginningMs
-    // One id for all tries of one request: the story then changes once, whatever became of the first answer. A key may be anything, a name
-    // too: Temporal gets its digest.
-    const updateId = `${request.asked}/${key === null ? randomUUID() : createHash('sha256').update(key).digest('hex')}`
+    // One id for all tries of one request: the story then changes once, whatever became of the first answer.
+    const updateId = `${request.asked}/${storyRequestId(campaignId(id), key)}`
     for (let tries = 0; tries < 2; tries += 1) {
       // Read before asking: what had been handed over by then and does not run is over.
       const handedOver = (await as((tx) => startStatus(tx, campaignId(id)))) !== 'pending'

@@ -1,4 +1,3 @@
-import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { findCampaign } from '../../db/campaigns.ts'
 import type { Tx } from '../../db/client.ts'
@@ -18,6 +17,7 @@ import {
   savedSearchRunId,
 } from '../../workflows/contracts/saved-search-run.ts'
 import { formatDuration } from '../../workflows/rules/durations.ts'
+import { storyRequestId } from '../idempotency.ts'
 import { found, invalidInput, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 import { CampaignParams, CampaignStatus } from './campaign-answers.ts'
@@ -182,7 +182,7 @@ export function campaignScheduleRoutes({ schedules }: { schedules: StorySchedule
 
   async function trigger(id: string, key: string | null, as: As): Promise<void> {
     const scheduleId = campaignScheduleId(id)
-    const requestId = key === null ? randomUUID() : digest(`${scheduleId}/${key}`)
+    const requestId = storyRequestId(scheduleId, key)
     const { overlap, isRunning } = await schedules.describe(scheduleId)
     const isUnderWay = overlap === 'skip' && isRunning
     if (!(await as((tx) => claimTrigger(tx, id, { requestId, isUnderWay })))) {
@@ -201,9 +201,6 @@ export function campaignScheduleRoutes({ schedules }: { schedules: StorySchedule
 type As = <T>(work: (tx: Tx) => Promise<T>) => Promise<T>
 
 const spoken = { pause: 'Paused', resume: 'Resumed' } as const
-
-/** For Temporal, which gets no text of a caller's. */
-const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 
 const safe = 'It is safe to ask again.'
 const unsafe =
