@@ -234,7 +234,15 @@ test('a worker that was taken for dead and goes on adds no row twice', async () 
 
 test('two attempts at once share the rows', async () => {
   const campaignId = await campaignOf(1000)
-  await Promise.all([attempt(campaignId), attempt(campaignId)])
+  // From its first change on the spreadsheet is on record; before that, the second would rightly be told to come again.
+  const isCreated = Promise.withResolvers<void>()
+  const creating = atChange(1, async (send) => {
+    isCreated.resolve()
+    return send()
+  })
+  const first = attempt(campaignId, environmentOf(), { fetch: creating })
+  await isCreated.promise
+  await Promise.all([first, attempt(campaignId)])
   await expectEachOnce(campaignId)
 })
 
