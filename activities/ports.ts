@@ -1,4 +1,9 @@
 import type { SiteFailureCode } from '../workflows/contracts/detections.ts'
+import type { InboundEvent } from '../workflows/contracts/inbound-events.ts'
+import type { RenderedEmail } from '../workflows/contracts/sending.ts'
+
+export type { InboundEvent, InboundFact } from '../workflows/contracts/inbound-events.ts'
+export type { RenderedEmail } from '../workflows/contracts/sending.ts'
 
 /** The interfaces that the outside world fills: each is implemented by one or more folders under `providers/`. */
 
@@ -141,3 +146,43 @@ export interface SheetExport {
   /** Lets a person in, with a message from the provider; leaves alone whoever may do as much already. */
   share(spreadsheetId: string, reader: SheetReader, signal: AbortSignal): Promise<void>
 }
+
+/** What became of one message of a call. `rejected`: the provider will never take it; `code` is ours. */
+export type SendOutcome = { is: 'sent'; providerMessageId: string } | { is: 'rejected'; code: string }
+
+/** What a provider says of a message whose call got no answer. */
+export type LookUp = { is: 'found'; providerMessageId: string } | { is: 'not_found' } | { is: 'not_possible' }
+
+/**
+ * A way to people, of one kind of message. Every provider of a channel passes the suite in tests/conformity/message-channel.ts.
+ */
+export interface MessageChannel<Message> {
+  /** As it stands in `senders.provider`. */
+  readonly provider: string
+  /** As many messages as one call takes. */
+  readonly mostPerCall: number
+  /** How long the provider knows a key and answers the same call with the same outcome, in ms; 0: it has no keys. */
+  readonly keyLifetimeMs: number
+  /**
+   * Hands messages over in one call and returns what became of each, in their order. Throws ProviderError: `retry` and `retryAfter` when
+   * surely none was taken, `rejected` when the call as a whole never will be, `unconfirmed` when any of them may have been taken.
+   * Under a key that the provider knows, the same call may be repeated and has no second effect.
+   */
+  send(call: { key: string; messages: readonly Message[] }, signal: AbortSignal): Promise<SendOutcome[]>
+  /** Looks for a message that may have been taken, by what came with it. Throws ProviderError. */
+  lookUp(message: Message, calledAt: Date, signal: AbortSignal): Promise<LookUp>
+}
+
+export type EmailChannel = MessageChannel<RenderedEmail>
+
+/** Thrown for a webhook that the provider did not send, or sent too long ago. */
+export class BadSignature extends Error {
+  override name = 'BadSignature'
+}
+
+/** Verifies what came to a webhook over its raw bytes, and translates it. Throws BadSignature. */
+export type WebhookReader = (
+  rawBody: Buffer,
+  headers: Readonly<Record<string, string | undefined>>,
+  now: Date,
+) => InboundEvent[]

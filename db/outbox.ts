@@ -1,9 +1,8 @@
 import type { JSONValue, Sql } from 'postgres'
 import type { Tx } from './client.ts'
 
-/** What Temporal has to be told. `args` carry ids only. */
-export interface OutboxRow {
-  id: string
+/** A story that begins. `args` carry ids only. */
+export interface StoryStart {
   organisationId: string
   workflowId: string
   /** The workflow type to start. */
@@ -13,22 +12,49 @@ export interface OutboxRow {
   subjectId: string
   /** One line for operators, without personal data. */
   summary: string
-  requestId: string
 }
 
+/** What Temporal has to be told. */
+export interface OutboxRow extends StoryStart {
+  id: string
+  requestId: string
+  /** What the story is told besides being started where it does not run yet; null: the start is all. */
+  signal: string | null
+  signalArgs: JSONValue | null
+}
+
+type Start = Omit<StoryStart, 'organisationId'> & { requestId: string }
+
 /** Puts the start of a workflow into the transaction that makes it true; returns the row's id. */
-export async function enqueueStart(
+export function enqueueStart(tx: Tx, start: Start, now: Date): Promise<string> {
+  return enqueue(tx, { kind: 'start', ...start, signal: null, signalArgs: null }, now)
+}
+
+/**
+ * Puts what a story has to be told into the transaction that makes it true; returns the row's id. One that does not run yet is started, one
+ * that has ended is left alone. It may be told twice.
+ */
+export function enqueueSignal(
   tx: Tx,
-  start: Omit<OutboxRow, 'id' | 'organisationId'>,
+  told: Start & { signal: string; signalArgs: JSONValue },
   now: Date,
 ): Promise<string> {
-  const [row] = await tx<{ id: string }[]>`
-    insert into outbox (kind, workflow_id, name, args, subject_id, summary, request_id, next_attempt_at)
-    values ('start', ${start.workflowId}, ${start.name}, ${tx.json(start.args)}, ${start.subjectId}, ${start.summary},
-      ${start.requestId}, ${now})
+  return enqueue(tx, { kind: 'signal', ...told }, now)
+}
+
+async function enqueue(
+  tx: Tx,
+  row: Omit<OutboxRow, 'id' | 'organisationId'> & { kind: 'start' | 'signal' },
+  now: Date,
+): Promise<string> {
+  const signalArgs = row.signalArgs === null ? null : tx.json(row.signalArgs)
+  const [inserted] = await tx<{ id: string }[]>`
+    insert into outbox (kind, workflow_id, name, args, subject_id, summary, request_id, signal, signal_args, next_attempt_at)
+    values (${row.kind}, ${row.workflowId}, ${row.name}, ${tx.json(row.args)}, ${row.subjectId}, ${row.summary},
+      ${row.requestId}, ${row.signal}, ${signalArgs}, ${now})
     returning id`
-  if (!row) throw new Error('insert returned no row')
-  return row.id
+  if (!inserted) throw new Error('insert returned no row')
+  return inserted.id
 }
 
 /** How far the start of a workflow is; null when none was ever written. */
@@ -67,7 +93,8 @@ export async function deliverDue(
   const { now, limit, workflowId } = options
   return system.begin(async (tx) => {
     const rows = await tx<(OutboxRow & { attempts: number })[]>`
-      select id, organisation_id, workflow_id, name, args, subject_id, summary, request_id, attempts from outbox
+      select id, organisation_id, workflow_id, name, args, subject_id, summary, request_id, signal, signal_args, attempts
+      from outbox
       where status = 'pending' and ${workflowId === undefined ? tx`next_attempt_at <= ${now}` : tx`workflow_id = ${workflowId}`}
       order by id limit ${limit} for update skip locked`
     const codes: string[] = []

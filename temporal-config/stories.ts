@@ -58,22 +58,28 @@ export function createStories(client: Client): Stories {
 
   async function deliver(row: OutboxRow): Promise<void> {
     try {
-      await client.withDeadline(Date.now() + startTimeoutMs, () =>
-        client.workflow.start(row.name, {
-          workflowId: row.workflowId,
-          taskQueue: storiesQueue,
-          args: [row.args],
-          // A story happens once: a row that is delivered twice must not start it again, not even after its end.
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          typedSearchAttributes: attributesOf({ ...row, processKind: row.name }),
-          memo: { requestId: row.requestId },
-          staticSummary: row.summary,
-          staticDetails: `Subject \`${row.subjectId}\` of organisation \`${row.organisationId}\`, asked for by request \`${row.requestId}\`.`,
-        }),
-      )
+      await client.withDeadline<unknown>(Date.now() + startTimeoutMs, () => {
+        const start = startOf(row)
+        if (row.signal === null) return client.workflow.start(row.name, start)
+        return client.workflow.signalWithStart(row.name, { ...start, signal: row.signal, signalArgs: [row.signalArgs] })
+      })
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error
     }
+  }
+
+  function startOf(row: OutboxRow) {
+    return {
+      workflowId: row.workflowId,
+      taskQueue: storiesQueue,
+      args: [row.args],
+      // A story happens once: a row that is delivered twice must not start it again, not even after its end.
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      typedSearchAttributes: attributesOf({ ...row, processKind: row.name }),
+      memo: { requestId: row.requestId },
+      staticSummary: row.summary,
+      staticDetails: `Subject \`${row.subjectId}\` of organisation \`${row.organisationId}\`, asked for by request \`${row.requestId}\`.`,
+    } as const
   }
 
   async function update<Result, Args extends [unknown, ...unknown[]]>(

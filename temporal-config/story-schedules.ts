@@ -5,7 +5,7 @@ import {
   ScheduleNotFoundError,
   type ScheduleOptions,
 } from '@temporalio/client'
-import type { OutboxRow } from '../db/outbox.ts'
+import type { StoryStart } from '../db/outbox.ts'
 import { attributesOf } from './search-attributes.ts'
 import { isUnreachable, StoryUnreachable } from './stories.ts'
 import { storiesQueue } from './task-queues.ts'
@@ -42,7 +42,7 @@ export interface StorySchedule extends Omit<Rhythm, 'overlap'> {
  */
 export interface StorySchedules {
   /** Makes the schedule or changes it; a pause stays, and so does the beat of an interval that is the same. */
-  set(scheduleId: string, rhythm: Rhythm, story: Omit<OutboxRow, 'id' | 'requestId'>, now: Date): Promise<void>
+  set(scheduleId: string, rhythm: Rhythm, story: StoryStart, now: Date): Promise<void>
   describe(scheduleId: string): Promise<StorySchedule>
   pause(scheduleId: string, note: string): Promise<void>
   resume(scheduleId: string, note: string): Promise<void>
@@ -110,7 +110,7 @@ function isUnknownTimeZone(error: unknown): boolean {
   return error instanceof TypeError && error.message.startsWith('unknown time zone ')
 }
 
-function actionOf(story: Omit<OutboxRow, 'id' | 'requestId'>): ScheduleOptions['action'] {
+function actionOf(story: StoryStart): ScheduleOptions['action'] {
   return {
     type: 'startWorkflow',
     workflowType: story.name,

@@ -1,0 +1,17 @@
+import { createHmac } from 'node:crypto'
+import type { Channel } from '../workflows/contracts/sending.ts'
+
+/** An address as it is compared: e-mail without case, telephone numbers as E.164 has them. */
+export function normalAddress(channel: Channel, address: string): string {
+  return channel === 'email' ? address.trim().toLowerCase() : address.trim()
+}
+
+/**
+ * By what an address is known once it may no longer be kept. Keyed by the organisation, so that two of them have nothing to compare; SMS,
+ * WhatsApp and voice share their numbers but not their suppressions.
+ */
+export function addressHash(organisationId: string, channel: Channel, address: string): Buffer {
+  return createHmac('sha256', organisationId)
+    .update(`${channel}\n${normalAddress(channel, address)}`)
+    .digest()
+}
