@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Fault } from './faults.ts'
-import { LedgerQuery } from './ledger.ts'
+import { LedgerQuery, MessageQuery } from './ledger.ts'
 import type { World } from './world.ts'
 
 const ClockChange = z.union([
@@ -25,6 +25,11 @@ async function route(world: World, request: Request): Promise<Response> {
   switch (`${request.method} ${pathname}`) {
     case 'GET /_sandbox/requests':
       return Response.json(world.findRequests(LedgerQuery.parse(Object.fromEntries(searchParams))))
+    case 'GET /_sandbox/messages': {
+      const { provider, ...query } = MessageQuery.parse(Object.fromEntries(searchParams))
+      const page = world.findMessages(provider, query)
+      return page ? Response.json(page) : Response.json({ error: `${provider} takes no messages` }, { status: 422 })
+    }
     case 'GET /_sandbox/faults':
       return Response.json({ data: world.listFaults() })
     case 'POST /_sandbox/faults': {

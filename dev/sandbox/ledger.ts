@@ -1,15 +1,18 @@
 import { z } from 'zod'
 import type { LedgerEntry } from './tenant.ts'
 
-/** What one wants to see of the requests received. */
-export const LedgerQuery = z.strictObject({
-  provider: z.string().optional(),
-  host: z.string().optional(),
+const paging = {
   /** Only what came after the entry of this number. */
   since: z.coerce.number().int().nonnegative().default(0),
   limit: z.coerce.number().int().min(1).max(100_000).default(1000),
-})
+}
+
+/** What one wants to see of the requests received. */
+export const LedgerQuery = z.strictObject({ provider: z.string().optional(), host: z.string().optional(), ...paging })
 export type LedgerQuery = z.infer<typeof LedgerQuery>
+
+/** What one wants to see of the messages that a provider has taken. */
+export const MessageQuery = z.strictObject({ provider: z.string(), ...paging })
 
 interface LedgerPage {
   data: LedgerEntry[]

@@ -17,6 +17,48 @@ export interface Tenant {
   /** Something happens at the provider without a request; returns what it changed. Throws a ZodError when there is no such event. */
   happen?(event: unknown, context: { now: Date }): unknown
   reset?(): void
+  /** Called once all that earlier runs left is restored, with what a tenant may do unasked. */
+  open?(outside: Outside): void
+  /** For providers that take messages: what they have taken, oldest first. */
+  messages?(query: { since: number; limit: number }): TakenMessagePage
+}
+
+/** A provider's own doings. After a reset or the end of the sandbox nothing of it has an effect, or an end. */
+interface Outside {
+  /** By the sandbox's clock. */
+  now(): Date
+  /** Has `replay` called at the next start with a change that no request has brought. */
+  keep(change: unknown): void
+  /** Resolves after so many ms of real time. */
+  pause(ms: number): Promise<void>
+  /** Resolves when the webhook was answered 2xx, or was not often enough. */
+  post(webhook: OutgoingWebhook): Promise<void>
+}
+
+export interface OutgoingWebhook {
+  url: string
+  body: string
+  /** Made anew for each attempt: a signature holds for minutes by a true clock, whatever the sandbox's says. */
+  headers(attemptAt: Date): Record<string, string>
+}
+
+/** A message that a provider has taken. */
+export interface TakenMessage {
+  /** Counts from 1. */
+  seq: number
+  id: string
+  to: string
+  subject: string
+  tags: Record<string, string>
+  idempotencyKey: string | null
+  /** By the sandbox's clock. */
+  at: string
+}
+
+export interface TakenMessagePage {
+  data: TakenMessage[]
+  /** The `since` of the next page; null when there is none. */
+  nextSince: number | null
 }
 
 export interface TenantAnswer {

@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { createCourier } from './courier.ts'
 import { createFaults, type Fault } from './faults.ts'
 import { openJournal } from './journal.ts'
 import { createLedger, type LedgerQuery } from './ledger.ts'
-import type { LedgerEntry, Tenant, TenantAnswer } from './tenant.ts'
+import type { LedgerEntry, TakenMessagePage, Tenant, TenantAnswer } from './tenant.ts'
 
 export type World = ReturnType<typeof openWorld>
 
@@ -38,6 +39,15 @@ export function openWorld(file: string, tenants: readonly Tenant[], realClock: (
   })
 
   const now = () => new Date(realClock().getTime() + clockOffsetMs)
+  const courier = createCourier(realClock)
+  for (const { provider, open } of tenants) {
+    open?.({
+      now,
+      keep: (change) => journal.append({ kind: 'change', provider, change }),
+      pause: (ms) => courier.pause(ms),
+      post: (webhook) => courier.post(webhook),
+    })
+  }
 
   function record(entry: Omit<LedgerEntry, 'seq'>): void {
     const numbered = { seq: ledger.nextSeq(), ...entry }
@@ -50,7 +60,15 @@ export function openWorld(file: string, tenants: readonly Tenant[], realClock: (
     findRequests: (query: LedgerQuery) => ledger.find(query),
     listFaults: () => faults.list(),
     now,
-    close: () => journal.close(),
+
+    close(): void {
+      courier.drop()
+      journal.close()
+    },
+
+    /** Null for a provider that takes no messages. */
+    findMessages: (provider: string, query: { since: number; limit: number }): TakenMessagePage | null =>
+      tenantOf.get(provider)?.messages?.(query) ?? null,
 
     /** Answers a request as its tenant does, or as a fault has it, and records it before anything is said. */
     async answer(tenant: Tenant, request: Request): Promise<TenantAnswer['reply']> {
@@ -95,6 +113,7 @@ export function openWorld(file: string, tenants: readonly Tenant[], realClock: (
     },
 
     reset(): void {
+      courier.drop()
       journal.clear()
       ledger.clear()
       faults.lift()
