@@ -9,6 +9,7 @@ import { z } from 'zod'
 
 const repository = fileURLToPath(new URL('.', import.meta.url))
 const serpApiUrl = 'https://serpapi.com'
+const resendUrl = 'https://api.resend.com'
 
 const text = z.string()
 const port = wholeNumber(1, 65_535, 'a port from 1 to 65535')
@@ -17,6 +18,10 @@ const webUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
   .transform((url) => url.replace(/\/+$/, ''))
 const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// address' })
+const webhookSecret = text.regex(
+  /^whsec_(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
+  'must be a signing secret, whsec_...',
+)
 const addressList = text
   .transform((list) => list.split(',').map((entry) => entry.trim()))
   .pipe(z.array(text.regex(/^(\[[\da-f:.]+\]|[^\s:]+):\d{1,5}$/i, 'must be host:port, several with commas between')))
@@ -59,6 +64,7 @@ export const settings = z.object({
 
   API_HOST: text.default('127.0.0.1'),
   API_PORT: port.default(3000),
+  PUBLIC_URL: webUrl.optional(),
   RATE_LIMIT_PER_MINUTE: count.default(600),
   TRUST_PROXY: proxies.optional(),
 
@@ -97,6 +103,11 @@ export const settings = z.object({
   GOOGLE_SHEETS_CHUNK_ROWS: count.default(200),
   GOOGLE_BASE_URL: webUrl.optional(),
 
+  RESEND_API_KEY: text.optional(),
+  RESEND_BASE_URL: webUrl.default(resendUrl),
+  RESEND_WEBHOOK_SECRET: webhookSecret.optional(),
+  RESEND_KEY_LIFETIME_SECONDS: count.default(85_800),
+
   SITE_CONCURRENCY: count.default(10),
   SITE_ALLOW_ADDRESSES: addressList.default([]),
   SITES_BASE_URL: webUrl.optional(),
@@ -116,6 +127,12 @@ export type Config = ReturnType<typeof group>
 
 const sandboxSettings: readonly Setting[] = ['SITE_ALLOW_ADDRESSES', 'SITES_BASE_URL', 'SITES_TLS_BASE_URL']
 
+/** Where a provider is, and the key without which it may not be elsewhere in production. */
+const standInRules: readonly [url: Setting, key: Setting, itself: string][] = [
+  ['SERPAPI_BASE_URL', 'SERPAPI_API_KEY', serpApiUrl],
+  ['RESEND_BASE_URL', 'RESEND_API_KEY', resendUrl],
+]
+
 /** No message quotes the value of these. */
 const secretSettings: ReadonlySet<string> = new Set<Setting>([
   'DATABASE_URL',
@@ -126,6 +143,8 @@ const secretSettings: ReadonlySet<string> = new Set<Setting>([
   'TEMPORAL_TLS_CLIENT_KEY_DATA',
   'SERPAPI_API_KEY',
   'GOOGLE_SHEETS_CREDENTIALS',
+  'RESEND_API_KEY',
+  'RESEND_WEBHOOK_SECRET',
 ])
 
 /** No print-out of the configuration shows these: `console.log`, `JSON.stringify` and the logger print '[secret]' instead. */
@@ -136,6 +155,7 @@ const secretFields: ReadonlySet<string> = new Set([
   'apiKey',
   'variables',
   'privateKey',
+  'webhookSecret',
 ])
 
 /** Everything that is wrong with the settings as one readable message. */
@@ -161,17 +181,18 @@ export function childEnvironment(changes: Partial<Record<Setting, string>> = {})
 }
 
 interface ProviderRow {
-  provider: 'serpapi' | 'google' | 'websites'
+  provider: 'serpapi' | 'google' | 'resend' | 'websites'
   mode: 'live' | 'sandbox' | 'off'
   detail: string
 }
 
 /** For each provider, whether calls reach the real one. Shown at start. */
-export function providerTable({ serpapi, google, sites }: Config): ProviderRow[] {
+export function providerTable({ serpapi, google, resend, sites }: Config): ProviderRow[] {
   const farm = sites.baseUrl === undefined ? '' : `; names under .test from the sandbox at ${sites.baseUrl}`
   return [
     searchRow(serpapi),
     sheetRow(google),
+    emailRow(resend),
     { provider: 'websites', mode: 'live', detail: `any public site${farm}` },
   ]
 }
@@ -194,6 +215,14 @@ function sheetRow({ baseUrl, credentials }: Config['google']): ProviderRow {
   }
   if (baseUrl !== undefined) return { provider, mode: 'sandbox', detail: baseUrl }
   return { provider, mode: 'live', detail: credentials.clientEmail }
+}
+
+function emailRow({ baseUrl, apiKey, webhookSecret: secret }: Config['resend']): ProviderRow {
+  const provider = 'resend'
+  if (baseUrl !== resendUrl) return { provider, mode: 'sandbox', detail: baseUrl }
+  if (apiKey === undefined) return { provider, mode: 'off', detail: 'set RESEND_API_KEY to send e-mail' }
+  const deafness = secret === undefined ? '; set RESEND_WEBHOOK_SECRET to hear of bounces, complaints and replies' : ''
+  return { provider, mode: 'live', detail: `${baseUrl}${deafness}` }
 }
 
 function ownEnvironment(): Environment {
@@ -224,9 +253,9 @@ function contradictions(given: Environment): string[] {
     for (const name of sandboxSettings) {
       if (given[name] !== undefined) problems.push(`${name} is for the sandbox and tests, production refuses it`)
     }
-    const baseUrl = webUrl.safeParse(given.SERPAPI_BASE_URL).data ?? serpApiUrl
-    if (baseUrl !== serpApiUrl && given.SERPAPI_API_KEY === undefined) {
-      problems.push('SERPAPI_API_KEY is missing: production refuses a stand-in for a provider without its key')
+    for (const [urlName, keyName, url] of standInRules) {
+      if ((webUrl.safeParse(given[urlName]).data ?? url) === url || given[keyName] !== undefined) continue
+      problems.push(`${keyName} is missing: production refuses a stand-in for a provider without its key`)
     }
   }
   return problems
@@ -253,6 +282,8 @@ function group(values: z.infer<typeof settings>, given: Environment) {
       rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
       trustProxy: values.TRUST_PROXY ?? (false as const),
     },
+    /** Where the outside reaches the API: links to unsubscribe lead there, and webhooks. */
+    publicUrl: values.PUBLIC_URL ?? `http://127.0.0.1:${values.API_PORT}`,
     /** Undefined: the embedded server is meant. */
     database: databaseLogins(values),
     postgres: { port: values.POSTGRES_PORT },
@@ -279,6 +310,13 @@ function group(values: z.infer<typeof settings>, given: Environment) {
       chunkRows: values.GOOGLE_SHEETS_CHUNK_ROWS,
       /** Undefined: Google's own hosts. */
       baseUrl: values.GOOGLE_BASE_URL,
+    },
+    resend: {
+      apiKey: values.RESEND_API_KEY,
+      baseUrl: values.RESEND_BASE_URL,
+      /** Undefined: nothing that comes to the webhook can be believed. */
+      webhookSecret: values.RESEND_WEBHOOK_SECRET,
+      keyLifetimeMs: values.RESEND_KEY_LIFETIME_SECONDS * 1000,
     },
     sites: {
       concurrency: values.SITE_CONCURRENCY,

@@ -175,6 +175,9 @@ export interface MessageChannel<Message> {
 
 export type EmailChannel = MessageChannel<RenderedEmail>
 
+/** The tags under which our own ids travel with a message, and come back with what the provider tells of it. */
+export const idTags = { organisation: 'organisation_id', message: 'message_id' } as const
+
 /** Thrown for a webhook that the provider did not send, or sent too long ago. */
 export class BadSignature extends Error {
   override name = 'BadSignature'

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { type Config, childEnvironment, type Environment, providerMode, type Setting } from '../config.ts'
 import type { Logins } from '../db/migrate.ts'
 import { sandboxCredentialsFile } from '../providers/google/sandbox-token.ts'
@@ -15,7 +16,11 @@ export function childEnvironments(
   database: Omit<Logins, 'ownerUrl'>,
   sitesDir: string | undefined,
 ): { env: Environment; sandboxEnv: Environment } {
-  const common = { ...standIns(config), DATA_DIR: config.dataDir, ...(sitesDir && { SANDBOX_SITES_DIR: sitesDir }) }
+  const common = {
+    ...standIns(config, database.systemUrl),
+    DATA_DIR: config.dataDir,
+    ...(sitesDir && { SANDBOX_SITES_DIR: sitesDir }),
+  }
   // Empty, not absent: an absent setting would be read from .env.
   const noDatabase = { DATABASE_URL: '', DATABASE_SYSTEM_URL: '', DATABASE_OWNER_URL: '' }
   const logins = { DATABASE_URL: database.appUrl, DATABASE_SYSTEM_URL: database.systemUrl }
@@ -26,7 +31,7 @@ export function childEnvironments(
 }
 
 /** Providers without a key are played by the sandbox, and so are the sites under .test. */
-function standIns(config: Config): Partial<Record<Setting, string>> {
+function standIns(config: Config, installation: string): Partial<Record<Setting, string>> {
   const { sandbox, sites } = config
   const providers = `http://127.0.0.1:${sandbox.providersPort}`
   return {
@@ -42,5 +47,14 @@ function standIns(config: Config): Partial<Record<Setting, string>> {
       GOOGLE_BASE_URL: `${providers}/google`,
       GOOGLE_SHEETS_CREDENTIALS_FILE: sandboxCredentialsFile,
     }),
+    ...(providerMode(config, 'resend') === 'off' && {
+      RESEND_BASE_URL: `${providers}/resend`,
+      RESEND_WEBHOOK_SECRET: config.resend.webhookSecret ?? webhookSecretOf('resend', installation),
+    }),
   }
+}
+
+/** What the sandbox signs with and the API believes: the same at every start, and no other installation's. */
+function webhookSecretOf(provider: string, installation: string): string {
+  return `whsec_${createHash('sha256').update(`${provider} webhooks of ${installation}`).digest('base64')}`
 }

@@ -65,10 +65,11 @@ test('production refuses what is for the sandbox and tests', () => {
     SITES_BASE_URL: 'http://127.0.0.1:3003',
     SITES_TLS_BASE_URL: 'https://127.0.0.1:3004',
     SERPAPI_BASE_URL: 'http://localhost:3002/serpapi',
+    RESEND_BASE_URL: 'http://localhost:3002/resend',
   }
   expect(() => loadConfig(forSandbox)).not.toThrow()
   const message = errorOf({ ...forSandbox, NODE_ENV: 'production' })
-  for (const name of ['SITE_ALLOW_ADDRESSES', 'SITES_BASE_URL', 'SITES_TLS_BASE_URL', 'SERPAPI_API_KEY']) {
+  for (const name of [...Object.keys(forSandbox).slice(0, 3), 'SERPAPI_API_KEY', 'RESEND_API_KEY']) {
     expect(message).toContain(name)
   }
 })
@@ -105,6 +106,31 @@ test.each([
   [{ SERPAPI_API_KEY: 'serp-key', SERPAPI_BASE_URL: 'https://serpapi.com/' }, 'live'],
 ])('with %o searches are %s', (env, mode) => {
   expect(providerMode(loadConfig(env), 'serpapi')).toBe(mode)
+})
+
+test.each([
+  [{}, 'off'],
+  [{ RESEND_BASE_URL: 'http://127.0.0.1:3002/resend' }, 'sandbox'],
+  [{ RESEND_API_KEY: 're_1' }, 'live'],
+])('with %o e-mail is %s', (env, mode) => {
+  expect(providerMode(loadConfig(env), 'resend')).toBe(mode)
+})
+
+test('the API is reached at its own port unless somebody says where', () => {
+  expect(loadConfig({ API_PORT: '3100' }).publicUrl).toBe('http://127.0.0.1:3100')
+  expect(loadConfig({ PUBLIC_URL: 'https://app.example.com/' }).publicUrl).toBe('https://app.example.com')
+})
+
+test("a webhook's secret is one that can be signed with, and is not printed", () => {
+  const secret = `whsec_${Buffer.from('hunter2 hunter2 hunter2').toString('base64')}`
+  const config = loadConfig({ RESEND_WEBHOOK_SECRET: secret })
+  expect(config.resend.webhookSecret).toBe(secret)
+  expect(inspect(config, { depth: 9 }) + JSON.stringify(config)).not.toContain(secret)
+  for (const wrong of ['hunter2', 'whsec_hunter2', `${secret}x`]) {
+    expect(errorOf({ RESEND_WEBHOOK_SECRET: wrong })).toMatch(
+      /RESEND_WEBHOOK_SECRET must be a signing secret, whsec_\.\.\.$/m,
+    )
+  }
 })
 
 const keyFile = fileURLToPath(new URL('../providers/google/sandbox-credentials.json', import.meta.url))

@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
-import { type BusinessSearch, ProviderError, type SheetExport } from '../activities/ports.ts'
+import { type BusinessSearch, type EmailChannel, ProviderError, type SheetExport } from '../activities/ports.ts'
 import { type Config, loadConfig, providerMode } from '../config.ts'
 import { connectDatabase, connectSystem } from '../db/client.ts'
 import { assertSchemaIsCurrent } from '../db/schema.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { createGoogleSheets } from '../providers/google/client.ts'
+import { createResend } from '../providers/resend/client.ts'
 import { createSerpapi } from '../providers/serpapi/client.ts'
 import { createSiteReader } from '../providers/websites/client.ts'
 import { applyTemporalConfig } from '../temporal-config/apply.ts'
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
       search: businessSearch(config),
       sites,
       sheets: sheetExport(config),
+      email: emailChannel(config),
       clock: () => new Date(),
       siteConcurrency: config.sites.concurrency,
       sheetChunkRows: config.google.chunkRows,
@@ -123,6 +125,15 @@ function sheetExport({ google }: Config): SheetExport {
     appendRows: refuse,
     share: refuse,
   }
+}
+
+/** Without a key no e-mail leaves. */
+function emailChannel(config: Config): EmailChannel {
+  const { apiKey, baseUrl, keyLifetimeMs } = config.resend
+  const channel = createResend({ apiKey: apiKey ?? 'sandbox', baseUrl, keyLifetimeMs })
+  if (providerMode(config, 'resend') !== 'off') return channel
+  const refuse = () => Promise.reject(new ProviderError('resend', 'rejected', 'no_key'))
+  return { ...channel, send: refuse, lookUp: refuse }
 }
 
 main().then(

@@ -4,7 +4,7 @@ import { createCampaignActivities } from '../activities/campaigns.ts'
 import type { Clock } from '../activities/clock.ts'
 import { createFailureInterceptor } from '../activities/failures.ts'
 import { createOutboxActivities } from '../activities/outbox.ts'
-import type { BusinessSearch, SheetExport, SiteReader } from '../activities/ports.ts'
+import type { BusinessSearch, EmailChannel, SheetExport, SiteReader } from '../activities/ports.ts'
 import { createSavedSearchActivities } from '../activities/saved-searches.ts'
 import { createScoreActivities } from '../activities/scores.ts'
 import { createSearchActivities } from '../activities/searches.ts'
@@ -22,6 +22,7 @@ export interface World {
   search: BusinessSearch
   sites: SiteReader
   sheets: SheetExport
+  email: EmailChannel
   clock: Clock
   /** How many sites one batch reads at a time. */
   siteConcurrency: number

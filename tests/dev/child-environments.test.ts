@@ -28,3 +28,15 @@ test('children read many names at a time, as many as somebody says', () => {
   vi.stubEnv('UV_THREADPOOL_SIZE', '64')
   expect(childEnvironments(loadConfig({}), logins, undefined).env.UV_THREADPOOL_SIZE).toBe('64')
 })
+
+test('the sandbox signs its webhooks as the API expects, at every start, unlike in any other installation', () => {
+  const secrets = (systemUrl: string) => {
+    const { env, sandboxEnv } = childEnvironments(loadConfig({}), { ...logins, systemUrl }, undefined)
+    return [env, sandboxEnv].map((one) => loadConfig(one).resend.webhookSecret)
+  }
+  const [api, sandbox] = secrets(logins.systemUrl)
+  expect(api).toMatch(/^whsec_/)
+  expect(sandbox).toBe(api)
+  expect(secrets(logins.systemUrl)).toEqual([api, sandbox])
+  expect(secrets('postgres://system@elsewhere/throughline')).not.toContain(api)
+})

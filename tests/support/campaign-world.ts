@@ -10,6 +10,7 @@ import {
 import type { Clock } from '../../activities/clock.ts'
 import { type Campaign, type CampaignToInsert, findCampaign, insertCampaign } from '../../db/campaigns.ts'
 import { deliverDue, enqueueStart } from '../../db/outbox.ts'
+import { createResend } from '../../providers/resend/client.ts'
 import { createSerpapi } from '../../providers/serpapi/client.ts'
 import { createSiteReader } from '../../providers/websites/client.ts'
 import { createStories, type Stories } from '../../temporal-config/stories.ts'
@@ -64,6 +65,7 @@ export function campaignWorld(
     stories,
     search: createSerpapi({ apiKey: 'test', baseUrl: sandbox.urls.serpapi }),
     sheets: googleSheets(sandbox),
+    email: createResend({ apiKey: 'test', baseUrl: sandbox.urls.resend, timeoutMs: 2_000 }),
     sites: createSiteReader({
       allowAddresses: [addressOf(sandbox.urls.sites), addressOf(sandbox.urls.sitesTls)],
       testHosts: { http: sandbox.urls.sites, https: sandbox.urls.sitesTls },

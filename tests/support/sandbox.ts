@@ -4,13 +4,15 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Fault } from '../../dev/sandbox/faults.ts'
 import { type Sandbox, startSandbox } from '../../dev/sandbox/host.ts'
-import type { LedgerEntry } from '../../dev/sandbox/tenant.ts'
+import type { LedgerEntry, TakenMessage } from '../../dev/sandbox/tenant.ts'
 import { createGoogleSandbox } from '../../providers/google/sandbox.ts'
+import { createResendSandbox } from '../../providers/resend/sandbox.ts'
 import { createSerpapiSandbox } from '../../providers/serpapi/sandbox.ts'
 import { createWebsitesSandbox, sandboxCertificate } from '../../providers/websites/sandbox.ts'
 
 interface TestSandboxOptions {
   serpapi?: Parameters<typeof createSerpapiSandbox>[0]
+  resend?: Parameters<typeof createResendSandbox>[0]
   websites?: Parameters<typeof createWebsitesSandbox>[0]
   clock?: () => Date
   controlPort?: number
@@ -19,12 +21,16 @@ interface TestSandboxOptions {
 }
 
 export interface TestSandbox extends AsyncDisposable {
-  urls: Sandbox['urls'] & { serpapi: string; google: string }
+  urls: Sandbox['urls'] & { serpapi: string; google: string; resend: string }
   stateDir: string
   /** The control surface, as anyone reaches it. */
   control(method: string, path: string, body?: unknown): Promise<Response>
   requests(query?: Record<string, string>): Promise<LedgerEntry[]>
+  /** Every message that a provider has taken, oldest first. */
+  messages(provider: string): Promise<TakenMessage[]>
   addFault(fault: z.input<typeof Fault>): Promise<void>
+  /** Has something happen at a provider. */
+  happen(provider: string, event: { type: string } & Record<string, unknown>): Promise<void>
   advanceClock(seconds: number): Promise<void>
   close(): Promise<void>
 }
@@ -38,7 +44,11 @@ export async function startTestSandbox(options: TestSandboxOptions = {}): Promis
     sitesPort: 0,
     sitesTlsPort: 0,
     stateDir,
-    providers: [createSerpapiSandbox(options.serpapi), createGoogleSandbox()],
+    providers: [
+      createSerpapiSandbox(options.serpapi),
+      createGoogleSandbox(),
+      createResendSandbox({ eventGapMs: 5, ...options.resend }),
+    ],
     sites: createWebsitesSandbox(options.websites),
     sitesCertificate: sandboxCertificate,
     ...(options.clock && { clock: options.clock }),
@@ -53,7 +63,12 @@ export async function startTestSandbox(options: TestSandboxOptions = {}): Promis
   }
 
   return {
-    urls: { ...sandbox.urls, serpapi: `${sandbox.urls.providers}/serpapi`, google: `${sandbox.urls.providers}/google` },
+    urls: {
+      ...sandbox.urls,
+      serpapi: `${sandbox.urls.providers}/serpapi`,
+      google: `${sandbox.urls.providers}/google`,
+      resend: `${sandbox.urls.providers}/resend`,
+    },
     stateDir,
     control,
     close,
@@ -62,6 +77,15 @@ export async function startTestSandbox(options: TestSandboxOptions = {}): Promis
     async requests(query = {}) {
       const search = new URLSearchParams({ limit: '100000', ...query }).toString()
       return Entries.parse(await succeed(control('GET', `/_sandbox/requests?${search}`))).data
+    },
+
+    async messages(provider) {
+      const search = new URLSearchParams({ limit: '100000', provider }).toString()
+      return Messages.parse(await succeed(control('GET', `/_sandbox/messages?${search}`))).data
+    },
+
+    async happen(provider, event) {
+      await succeed(control('POST', '/_sandbox/events', { provider, ...event }))
     },
 
     async addFault(fault) {
@@ -74,6 +98,7 @@ export async function startTestSandbox(options: TestSandboxOptions = {}): Promis
   }
 }
 
+const Messages = z.object({ data: z.array(z.custom<TakenMessage>((message) => typeof message === 'object')) })
 const Entries = z.object({ data: z.array(z.custom<LedgerEntry>((entry) => typeof entry === 'object')) })
 
 async function succeed(answer: Promise<Response>): Promise<unknown> {

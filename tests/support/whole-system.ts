@@ -29,7 +29,7 @@ export interface WholeSystem extends AsyncDisposable {
   secondWorker(): Promise<ChildProcess>
   api(): Promise<ApiClient>
   /** Requests that the sandbox has received. */
-  requests(provider: 'serpapi' | 'google' | 'websites'): Promise<SandboxRequest[]>
+  requests(provider: 'serpapi' | 'google' | 'resend' | 'websites'): Promise<SandboxRequest[]>
   addFault(fault: z.input<typeof Fault>): Promise<void>
   /** Where the sandbox's Google is, without our client. */
   urls: { google: string }
