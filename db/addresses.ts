@@ -15,3 +15,8 @@ export function addressHash(organisationId: string, channel: Channel, address: s
     .update(`${channel}\n${normalAddress(channel, address)}`)
     .digest()
 }
+
+/** By what contacts are found by an address: their hashes know a number as one of SMS, whatever the channel. */
+export function contactAddressHash(organisationId: string, channel: Channel, address: string): Buffer {
+  return addressHash(organisationId, channel === 'email' ? 'email' : 'sms', address)
+}

@@ -9,21 +9,26 @@ export interface NewSuppression {
   purpose: Purpose | null
   reason: SuppressionReason
   actor: string
-  contactId?: string | null
+  contactId?: string | null | undefined
 }
 
 /**
- * Nobody writes to this address any more: whatever is claimed after this transaction's commit is not for it. False when it was so already.
- * Takes the address's turn: whoever also takes a person's has taken both before, together (db/person-locks.ts).
+ * Nobody writes to this address any more: whatever is claimed after this transaction's commit is not for it. Not new when it was so already.
+ * Takes the address's turn: whoever also takes a person's has taken both before, together (db/suppressing.ts, which most callers want).
  */
-export async function suppress(tx: Tx, suppression: NewSuppression): Promise<boolean> {
+export async function suppress(tx: Tx, suppression: NewSuppression): Promise<{ id: string; isNew: boolean }> {
   const { channel, purpose, reason, actor, contactId = null } = suppression
   const addressHash = Buffer.from(suppression.addressHash)
   await lockPersons(tx, { addressHashes: [addressHash] })
-  const inserted = await tx`
+  const [inserted] = await tx<{ id: string }[]>`
     insert into suppressions (channel, address_hash, purpose, reason, actor, contact_id)
     values (${channel}, ${addressHash}, ${purpose}, ${reason}, ${actor}, ${contactId})
     on conflict (organisation_id, channel, address_hash, purpose) where lifted_at is null do nothing
     returning id`
-  return inserted.length > 0
+  if (inserted) return { id: inserted.id, isNew: true }
+  const [known] = await tx<{ id: string }[]>`
+    select id from suppressions
+    where channel = ${channel} and address_hash = ${addressHash} and purpose is not distinct from ${purpose} and lifted_at is null`
+  if (!known) throw new Error('the address is in our turn')
+  return { id: known.id, isNew: false }
 }
