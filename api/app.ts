@@ -25,9 +25,12 @@ import { campaignScheduleRoutes } from './routes/campaign-schedules.ts'
 import { campaignSharingRoutes } from './routes/campaign-sharing.ts'
 import { campaignRoutes } from './routes/campaigns.ts'
 import { goneProspectRoutes } from './routes/gone-prospects.ts'
+import { messageRoutes } from './routes/messages.ts'
+import { policyRoutes } from './routes/policy.ts'
 import { prospectRoutes } from './routes/prospects.ts'
 import { scoringRulesRoutes } from './routes/scoring-rules.ts'
 import { searchRoutes } from './routes/searches.ts'
+import { senderRoutes } from './routes/senders.ts'
 import { usageRoutes } from './routes/usage.ts'
 
 export interface ApiWorld {
@@ -57,7 +60,8 @@ export interface Api {
 }
 
 /** The HTTP API. Opens no port. */
-export function createApi({ database, system, stories, schedules, clock, log }: ApiWorld, settings: ApiSettings): Api {
+export function createApi(world: ApiWorld, settings: ApiSettings): Api {
+  const { database, system, stories, schedules, clock, log } = world
   const handover = createHandover({ system, delivery: stories, clock, log })
   const streams = createEventStreams(database, log)
   const limits = createRateLimits(settings.requestsPerMinute)
@@ -75,6 +79,9 @@ export function createApi({ database, system, stories, schedules, clock, log }: 
     ...goneProspectRoutes(),
     ...scoringRulesRoutes(),
     ...campaignRescoringRoutes({ handover }),
+    ...senderRoutes({ handover }),
+    ...policyRoutes({ handover }),
+    ...messageRoutes({ handover }),
   ]
   let stopping = false
 

@@ -1,10 +1,16 @@
-/** What a key may be allowed to do: `{resource}:read` or `{resource}:write`. */
+/** What a key may be allowed to do: `{resource}:read` or `{resource}:write`; and to have messages sent. */
 export const permissions = [
   'campaigns:read',
   'campaigns:write',
+  'messages:read',
+  'messages:send',
+  'policy:read',
+  'policy:write',
   'prospects:read',
   'scoring-rules:read',
   'scoring-rules:write',
+  'senders:read',
+  'senders:write',
   'usage:read',
 ] as const
 export type Permission = (typeof permissions)[number]
