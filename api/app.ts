@@ -32,12 +32,15 @@ import { scoringRulesRoutes } from './routes/scoring-rules.ts'
 import { searchRoutes } from './routes/searches.ts'
 import { senderRoutes } from './routes/senders.ts'
 import { usageRoutes } from './routes/usage.ts'
+import { unsubscribeRoutes } from './unsubscribe.ts'
+import { type WebhookSource, webhookRoutes } from './webhooks.ts'
 
 export interface ApiWorld {
   database: Database
   system: Sql
   stories: Stories
   schedules: StorySchedules
+  webhooks: readonly WebhookSource[]
   clock: () => Date
   log: Logger
 }
@@ -61,7 +64,7 @@ export interface Api {
 
 /** The HTTP API. Opens no port. */
 export function createApi(world: ApiWorld, settings: ApiSettings): Api {
-  const { database, system, stories, schedules, clock, log } = world
+  const { database, system, stories, schedules, webhooks, clock, log } = world
   const handover = createHandover({ system, delivery: stories, clock, log })
   const streams = createEventStreams(database, log)
   const limits = createRateLimits(settings.requestsPerMinute)
@@ -95,6 +98,8 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
   })
   app.use(healthRoutes({ database, system, temporal: stories, isStopping: () => stopping }))
   app.use(docsRoutes(openApiDocument(endpoints)))
+  app.use(webhookRoutes({ database, system, handover, clock, log }, webhooks))
+  app.use(unsubscribeRoutes({ database, system, handover, clock }))
   app.use('/api/v1', (_request, response, next) => {
     response.set('cache-control', 'no-store')
     next()

@@ -29,6 +29,7 @@ async function main(): Promise<void> {
       system,
       stories: createStories(client),
       schedules: createStorySchedules(client),
+      webhooks: [{ provider: 'resend', read: null, secretSetting: 'RESEND_WEBHOOK_SECRET' }],
       clock: () => new Date(),
       log,
     },

@@ -62,7 +62,7 @@ function bodyReader(limit: number) {
   }
 }
 
-function methodNotAllowed(allow: string): RequestHandler {
+export function methodNotAllowed(allow: string): RequestHandler {
   return (request) => {
     throw new Problem('method_not_allowed', `${request.method} is not for this address.`, { headers: { allow } })
   }

@@ -260,7 +260,7 @@ call open_to_system('messages');
 grant select, insert, update on messages to throughline_app;
 grant select on messages to throughline_system;
 
--- What providers told us, once each, as it came. Without an organisation: nobody knows yet whom it concerns.
+-- What providers told us, as it came, once for each organisation that it concerns. Without one: nobody knows whom.
 create table inbound_events (
   id uuid primary key default uuidv7(),
   organisation_id uuid default current_organisation() references organisations,
@@ -271,7 +271,7 @@ create table inbound_events (
   status text not null check (status in ('pending', 'delivered', 'ignored', 'unmatched', 'dead')),
   occurred_at timestamptz,
   received_at timestamptz not null,
-  unique (provider, provider_event_id)
+  unique nulls not distinct (provider, provider_event_id, organisation_id)
 );
 create index inbound_events_newest on inbound_events (organisation_id, id desc);
 call isolate_by_organisation('inbound_events');

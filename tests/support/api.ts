@@ -65,7 +65,9 @@ export interface TestApi extends TestOrganisation {
 /** The API on a port of its own, over a fresh database. Call it at the top of the file; it ends with the file. */
 export async function testApi(
   changes: Partial<ApiSettings> &
-    Partial<Pick<ApiWorld, 'clock' | 'log' | 'schedules'>> & { watch?: (database: Database) => Database } = {},
+    Partial<Pick<ApiWorld, 'clock' | 'log' | 'schedules' | 'webhooks'>> & {
+      watch?: (database: Database) => Database
+    } = {},
 ): Promise<TestApi> {
   const organisation = await testOrganisation()
   const { database, system, organisationId } = organisation
@@ -74,11 +76,12 @@ export async function testApi(
     log = pino({ level: 'silent' }),
     watch = (same: Database) => same,
     schedules = noSchedules(),
+    webhooks = [],
     ...settings
   } = changes
   const stories = standInStories()
   const api = createApi(
-    { database: watch(database), system, stories, schedules, clock, log },
+    { database: watch(database), system, stories, schedules, webhooks, clock, log },
     { requestsPerMinute: 100_000, trustProxy: false, missingForSearch: null, checksAnswers: true, ...settings },
   )
   const server = createServer(api.app)

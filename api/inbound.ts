@@ -1,0 +1,66 @@
+import type { Sql } from 'postgres'
+import type { Database } from '../db/client.ts'
+import { plausibleTime, recordInboundEvent } from '../db/inbound-events.ts'
+import { applyMessageFact, type Told } from '../db/message-facts.ts'
+import { findSpokenOf, organisationsAnsweredAt } from '../db/message-routing.ts'
+import { applyReply, findWriters } from '../db/replies.ts'
+import type { InboundEvent, MessageFact, ReplyFact } from '../workflows/contracts/inbound-events.ts'
+
+export interface InboundWorld {
+  database: Database
+  /** Finds out whom an event concerns, and keeps those that concern nobody. */
+  system: Sql
+}
+
+interface Arrival {
+  provider: string
+  event: InboundEvent
+  requestId: string
+  now: Date
+}
+
+/**
+ * Takes in what a provider told us: once for each organisation that it concerns, in one transaction with all that follows from it. The same
+ * event may come again, at the same moment too. Returns the workflows to hand over.
+ */
+export function takeIn(world: InboundWorld, arrival: Arrival): Promise<string[]> {
+  const { fact } = arrival.event
+  if (fact === null) return keep(world, arrival, 'ignored')
+  return fact.kind === 'message' ? takeInFact(world, arrival, fact) : takeInReply(world, arrival, fact)
+}
+
+async function takeInFact(world: InboundWorld, arrival: Arrival, fact: MessageFact): Promise<string[]> {
+  const message = await findSpokenOf(world.system, arrival.provider, fact)
+  if (message === null) return keep(world, arrival, 'unmatched')
+  return world.database.as(message.organisationId, async (tx) => {
+    if (!(await recordInboundEvent(tx, { ...arrival, status: 'delivered' }))) return []
+    return applyMessageFact(tx, message.id, fact, toldBy(arrival, message.organisationId))
+  })
+}
+
+/** Several organisations may get their answers at one address, and the same person may be known to each. */
+async function takeInReply(world: InboundWorld, arrival: Arrival, fact: ReplyFact): Promise<string[]> {
+  const workflowIds: string[] = []
+  let isKnown = false
+  for (const organisationId of await organisationsAnsweredAt(world.system, fact.to)) {
+    await world.database.as(organisationId, async (tx) => {
+      const writers = await findWriters(tx, organisationId, fact)
+      if (writers.length === 0) return
+      isKnown = true
+      if (!(await recordInboundEvent(tx, { ...arrival, status: 'delivered' }))) return
+      workflowIds.push(...(await applyReply(tx, writers, fact, toldBy(arrival, organisationId))))
+    })
+  }
+  return isKnown ? workflowIds : keep(world, arrival, 'unmatched')
+}
+
+/** Without an organisation: nobody knows yet whom it concerns. */
+async function keep({ system }: InboundWorld, arrival: Arrival, status: 'ignored' | 'unmatched'): Promise<string[]> {
+  await recordInboundEvent(system, { ...arrival, status })
+  return []
+}
+
+function toldBy({ provider, event, requestId, now }: Arrival, organisationId: string): Told {
+  const occurredAt = plausibleTime(event.occurredAt, now)
+  return { organisationId, provider, sourceKey: `inbound/${provider}/${event.id}`, occurredAt, requestId, now }
+}
