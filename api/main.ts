@@ -1,13 +1,15 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { loadConfig, providerMode } from '../config.ts'
+import { type Config, loadConfig, providerMode } from '../config.ts'
 import { connectDatabase, connectSystem } from '../db/client.ts'
 import { assertSchemaIsCurrent } from '../db/schema.ts'
 import { createLogger } from '../log.ts'
+import { createResendWebhooks } from '../providers/resend/webhook.ts'
 import { connectTemporal } from '../temporal-config/connection.ts'
 import { createStories } from '../temporal-config/stories.ts'
 import { createStorySchedules } from '../temporal-config/story-schedules.ts'
 import { createApi } from './app.ts'
+import type { WebhookSource } from './webhooks.ts'
 
 /** How long requests in flight may take when the process is to stop. */
 const drainMs = 8_000
@@ -29,7 +31,7 @@ async function main(): Promise<void> {
       system,
       stories: createStories(client),
       schedules: createStorySchedules(client),
-      webhooks: [{ provider: 'resend', read: null, secretSetting: 'RESEND_WEBHOOK_SECRET' }],
+      webhooks: [resendWebhooks(config)],
       clock: () => new Date(),
       log,
     },
@@ -55,6 +57,11 @@ async function main(): Promise<void> {
   clearTimeout(cut)
   await Promise.all([database.close(), system.end({ timeout: 5 }), client.connection.close()])
   log.info('stopped')
+}
+
+function resendWebhooks({ resend: { webhookSecret } }: Config): WebhookSource {
+  const read = webhookSecret === undefined ? null : createResendWebhooks(webhookSecret)
+  return { provider: 'resend', read, secretSetting: 'RESEND_WEBHOOK_SECRET' }
 }
 
 /** Resolves at the first signal, or when the process that started us is gone. The second one ends the process at once. */
