@@ -119,7 +119,7 @@ test('no log line shows a key, a header or a body', async () => {
   await ask('POST', '/campaigns?token=tell-nobody', { body: ownList('very-private-bakery.com') })
   const logged = lines.join('')
   expect(logged).toContain('"path":"/api/v1/campaigns"')
-  for (const secret of [key, key.split('_')[2] ?? '', 'very-private-bakery', 'tell-nobody', 'Bearer']) {
+  for (const secret of [key, key.split('_').slice(2).join('_'), 'very-private-bakery', 'tell-nobody', 'Bearer']) {
     expect(logged).not.toContain(secret)
   }
 })
