@@ -24,6 +24,11 @@ import { campaignRescoringRoutes } from './routes/campaign-rescoring.ts'
 import { campaignScheduleRoutes } from './routes/campaign-schedules.ts'
 import { campaignSharingRoutes } from './routes/campaign-sharing.ts'
 import { campaignRoutes } from './routes/campaigns.ts'
+import { contactConsentRoutes } from './routes/contact-consents.ts'
+import { contactEventRoutes } from './routes/contact-events.ts'
+import { contactHistoryRoutes } from './routes/contact-history.ts'
+import { contactListRoutes } from './routes/contact-lists.ts'
+import { contactRoutes } from './routes/contacts.ts'
 import { goneProspectRoutes } from './routes/gone-prospects.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { policyRoutes } from './routes/policy.ts'
@@ -31,6 +36,8 @@ import { prospectRoutes } from './routes/prospects.ts'
 import { scoringRulesRoutes } from './routes/scoring-rules.ts'
 import { searchRoutes } from './routes/searches.ts'
 import { senderRoutes } from './routes/senders.ts'
+import { suppressionListRoutes } from './routes/suppression-lists.ts'
+import { suppressionRoutes } from './routes/suppressions.ts'
 import { usageRoutes } from './routes/usage.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
 import { type WebhookSource, webhookRoutes } from './webhooks.ts'
@@ -85,6 +92,13 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     ...senderRoutes({ handover }),
     ...policyRoutes({ handover }),
     ...messageRoutes({ handover }),
+    ...contactListRoutes(),
+    ...contactRoutes(),
+    ...contactConsentRoutes({ handover }),
+    ...contactEventRoutes({ handover }),
+    ...contactHistoryRoutes(),
+    ...suppressionRoutes({ handover }),
+    ...suppressionListRoutes({ handover }),
   ]
   let stopping = false
 

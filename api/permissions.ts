@@ -2,6 +2,8 @@
 export const permissions = [
   'campaigns:read',
   'campaigns:write',
+  'contacts:read',
+  'contacts:write',
   'messages:read',
   'messages:send',
   'policy:read',

@@ -176,8 +176,8 @@ function read<Params extends z.ZodType, Query extends z.ZodType, Body extends z.
 
 const nothing = z.strictObject({})
 
-/** Where the schema has nothing more helpful to say. */
-function unknownField({ code }: z.core.$ZodRawIssue): string | undefined {
+/** Where a schema has nothing more helpful to say. */
+export function unknownField({ code }: z.core.$ZodRawIssue): string | undefined {
   return code === 'unrecognized_keys' ? 'There is no such field.' : undefined
 }
 

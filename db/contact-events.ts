@@ -119,3 +119,35 @@ export function dripStory(cohort: { organisationId: string; sequenceId: string; 
     summary: 'Up to 500 people on their way through a sequence',
   }
 }
+
+/** A fact as it was recorded. */
+export interface RecordedEvent {
+  id: string
+  type: string
+  data: JSONValue
+  enrolmentId: string | null
+  messageId: string | null
+  occurredAt: Date
+  createdAt: Date
+}
+
+export async function findContactEvent(tx: Tx, sourceKey: string): Promise<RecordedEvent | null> {
+  const [row] = await tx<RecordedEvent[]>`
+    select ${eventColumns(tx)} from contact_events where source_key = ${sourceKey}`
+  return row ?? null
+}
+
+/** In the order in which they were recorded, the newest first. */
+export function listContactEvents(
+  tx: Tx,
+  contactId: string,
+  page: { limit: number; before: string | null; type?: string | undefined },
+): Promise<RecordedEvent[]> {
+  return tx<RecordedEvent[]>`
+    select ${eventColumns(tx)} from contact_events
+    where contact_id = ${contactId} and ${page.before === null ? tx`true` : tx`id < ${page.before}`}
+      and ${page.type === undefined ? tx`true` : tx`type = ${page.type}`}
+    order by id desc limit ${page.limit}`
+}
+
+const eventColumns = (tx: Tx) => tx`id, type, data, enrolment_id, message_id, occurred_at, created_at`

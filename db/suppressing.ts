@@ -3,7 +3,7 @@ import { addressHash, contactAddressHash } from './addresses.ts'
 import type { Tx } from './client.ts'
 import { type JourneyEnd, recordContactEvent } from './contact-events.ts'
 import { lockPersons } from './person-locks.ts'
-import { suppress } from './suppressions.ts'
+import { findSuppression, type Suppression, suppress } from './suppressions.ts'
 
 /** An address to suppress, by itself or, where it may no longer be kept, by its hash. */
 export interface AddressToSuppress {
@@ -59,8 +59,8 @@ export async function suppressAddresses(
   for (const [index, one] of hashed.entries()) {
     const { id, isNew } = await suppress(tx, one)
     // Read anew in their turn: one of them may have another address by now.
-    const locked = new Set(before[index])
-    const concerned = (await concernedBy(tx, one)).filter((contactId) => locked.has(contactId))
+    const inOurTurn = new Set(before[index])
+    const concerned = (await concernedBy(tx, one)).filter((contactId) => inOurTurn.has(contactId))
     const workflowIds = new Set<string>()
     for (const contactId of concerned) {
       const event = {
@@ -76,6 +76,38 @@ export async function suppressAddresses(
     suppressed.push({ id, isNew, workflowIds: [...workflowIds] })
   }
   return suppressed
+}
+
+/** Lets an address be written to again; null when there is no such suppression. One that is lifted already stays as it is. */
+export async function liftSuppression(
+  tx: Tx,
+  lifting: { organisationId: string; id: string; actor: string },
+  told: { requestId: string; now: Date },
+): Promise<{ suppression: Suppression; workflowIds: string[] } | null> {
+  const { organisationId, id, actor } = lifting
+  const found = await findSuppression(tx, organisationId, id)
+  if (!found) return null
+  const { channel, purpose, reason, contactId } = found.suppression
+  const hash = found.addressHash
+  const address = found.suppression.address ?? undefined
+  const having = await contactsWithAddress(tx, { organisationId, channel, address, addressHash: hash, contactId })
+  await lockPersons(tx, { contactIds: having, addressHashes: [hash] })
+  // Another may have lifted it between our look and our turn.
+  const [lifted] = await tx`
+    update suppressions set lifted_at = ${told.now}, lifted_by = ${actor} where id = ${id} and lifted_at is null returning 1`
+  const workflowIds = new Set<string>()
+  for (const holder of lifted ? having : []) {
+    const event = {
+      contactId: holder,
+      type: 'suppression.lifted',
+      data: { suppressionId: id, channel, purpose, reason },
+      sourceKey: `suppression/${id}/lifted/${holder}`,
+      occurredAt: told.now,
+    }
+    for (const workflowId of (await recordContactEvent(tx, event, told)).workflowIds) workflowIds.add(workflowId)
+  }
+  const suppression = (await findSuppression(tx, organisationId, id))?.suppression ?? found.suppression
+  return { suppression, workflowIds: [...workflowIds] }
 }
 
 /** Those who have this address now. Numbers of WhatsApp and voice are found by the address, or with `contactId`, not by their mere hash. */

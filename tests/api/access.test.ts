@@ -3,8 +3,10 @@ import { z } from 'zod'
 import { permissions } from '../../api/permissions.ts'
 import { recordFindings } from '../../db/findings.ts'
 import { claimSearchPage } from '../../db/searches.ts'
+import { suppressAddress } from '../../db/suppressing.ts'
 import { testApi } from '../support/api.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
+import { contactRow } from '../support/people-rows.ts'
 
 const { ask, url, key, database, organisationId, system, keyWith, neighbour, stories } = await testApi()
 
@@ -36,7 +38,13 @@ const prospectId = await database.as(organisationId, async (tx) => {
   const [row] = await tx<{ id: string }[]>`select id from prospects`
   return row?.id ?? ''
 })
-const ours = (path: string) => path.replace('{id}', path.startsWith('/prospects') ? prospectId : campaignId)
+const contactId = await contactRow(database, organisationId, { email: 'ann@example.com' })
+const suppression = await database.as(organisationId, (tx) => {
+  const of = { organisationId, channel: 'email', address: 'ann@example.com', purpose: null, reason: 'manual' } as const
+  return suppressAddress(tx, { ...of, actor: 'key:1', sourceKey: 'x', occurredAt: now }, { requestId: 'r', now })
+})
+const ids: Record<string, string> = { prospects: prospectId, contacts: contactId, suppressions: suppression.id }
+const ours = (path: string) => path.replace('{id}', ids[path.split('/')[1] ?? ''] ?? campaignId)
 
 test('the matrices below cover every route', () => {
   expect(routes.length).toBeGreaterThanOrEqual(11)
@@ -78,7 +86,7 @@ test.each(routesWithId)("$method $path of another organisation's is answered 404
   expect({ ...foreignProblem, requestId: '' }).toEqual({ ...unknownProblem, requestId: '' })
 })
 
-test.each(['/campaigns', '/searches', `/searches?campaignId=${campaignId}`])(
+test.each(['/campaigns', '/searches', `/searches?campaignId=${campaignId}`, '/contacts', '/suppressions'])(
   'the list %s shows nothing of another organisation',
   async (path) => {
     const { key: theirs } = await neighbour()

@@ -1,0 +1,15 @@
+/** What is known of a person beyond the fields that every person has: read by templates, branches and conditions. */
+export type ContactProperties = Record<string, string | number | boolean>
+
+export const mostProperties = 100
+/** Of all properties together, as JSON in UTF-8. */
+export const mostPropertyBytes = 16_000
+
+/** A name by which a template can read a property. */
+export const propertyName = /^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/
+
+/** The users' own events begin like this. */
+export const customEventType = /^custom\.[a-z0-9][a-z0-9_.-]{0,62}$/
+
+export const consentStates = ['granted', 'withdrawn'] as const
+export type ConsentState = (typeof consentStates)[number]
