@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
  */
 const mayImport: Record<string, string[]> = {
   'workflows/contracts': ['workflows/contracts'],
+  'workflows/contracts/durations.schema.ts': ['workflows/rules/durations.ts'],
   'workflows/rules': ['workflows/rules', 'type workflows/contracts'],
   workflows: ['workflows', 'type activities', 'temporal-config/task-queues.ts', 'temporal-config/search-attributes.ts'],
   activities: ['activities', 'workflows/contracts', 'workflows/rules', 'db'],
@@ -105,6 +106,10 @@ test('what runs inside a workflow loads neither schemas nor time zones', () => {
   }
   visit('workflows/index.ts')
   expect([...inWorkflow].filter((file) => file.endsWith('.schema.ts'))).toEqual([])
+  // By these files zones are read, and by these packages.
+  expect([...inWorkflow].filter((file) => /\/(?:clocks|zones|area-codes)\.ts$/.test(file))).toEqual([])
+  const packages = /\b(?:from|import)\s*\(?['"](?:temporal-polyfill|libphonenumber-js|zod)\b/
+  expect([...inWorkflow].filter((file) => packages.test(readFileSync(join(root, file), 'utf8')))).toEqual([])
 })
 
 test('no source file has more than 400 lines', () => {

@@ -13,6 +13,13 @@ export function parseDuration(text: string): number | null {
   return (weeks * 7 + days) * dayMs + time
 }
 
+/** The same of a duration that was checked when it was saved; throws for what is none. */
+export function durationMs(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === null) throw new Error(`not a duration: ${text.slice(0, 50)}`)
+  return ms
+}
+
 /** In days, hours, minutes and seconds: 90 minutes are PT1H30M. Less than a second is left out. */
 export function formatDuration(ms: number): string {
   const days = Math.floor(ms / dayMs)
