@@ -32,7 +32,7 @@ interface StepBase {
 export interface MessageStep extends StepBase {
   type: 'message'
   channel: Channel & 'email'
-  /** Liquid templates over `contact`, `enrolment`, `sender` and `unsubscribeUrl`; every variable must be known. */
+  /** Liquid templates over `contact`, `sender` and `unsubscribeUrl` (workflows/rules/templates.ts); every variable must be known. */
   subject: string
   text: string
   html?: string | undefined
