@@ -1,0 +1,152 @@
+import { seatsTaken } from '../workflows/contracts/drip-sequence.ts'
+import { cohortSize, type SequenceDefinition, type SequenceStatus } from '../workflows/contracts/sequences.ts'
+import type { Tx } from './client.ts'
+import { dripStory } from './contact-events.ts'
+import { enqueueSignal } from './outbox.ts'
+import { findSequenceVersion, lockSequence } from './sequences.ts'
+
+export interface Enrolling {
+  sequenceId: string
+  contactIds: readonly string[]
+  /** Who asks for it: 'key:{id}', 'campaign/{id}'. */
+  source: string
+  requestId: string
+  now: Date
+}
+
+export const refusals = ['not_found', 'already_under_way', 'entered_before', 'no_address', 'suppressed'] as const
+export type Refusal = (typeof refusals)[number]
+
+export interface Enrolled {
+  enrolled: { contactId: string; enrolmentId: string }[]
+  refused: { contactId: string; reason: Refusal }[]
+  /** The workflows to hand over after the commit. */
+  workflowIds: string[]
+}
+
+/** Only a live sequence takes people in; `status` is what it is, null where there is none. */
+export class SequenceTakesNobody extends Error {
+  override name = 'SequenceTakesNobody'
+  readonly status: SequenceStatus | null
+
+  constructor(status: SequenceStatus | null) {
+    super(`the sequence is ${status ?? 'not there'}`)
+    this.status = status
+  }
+}
+
+/**
+ * Lets people enter a live sequence by its newest version, and says why others may not. Whoever is named twice, here or by another request
+ * at the same moment, enters once. Throws SequenceTakesNobody.
+ *
+ * One after the other per sequence: its row's lock comes before those of cohorts and people, so no two of these wait for each other.
+ */
+export async function enrolContacts(tx: Tx, enrolling: Enrolling): Promise<Enrolled> {
+  const { sequenceId, source, requestId, now } = enrolling
+  const sequence = await lockSequence(tx, sequenceId)
+  if (sequence?.status !== 'live') throw new SequenceTakesNobody(sequence?.status ?? null)
+  const entered = await findSequenceVersion(tx, sequenceId, sequence.version)
+  if (!entered) throw new Error('a sequence has its versions')
+
+  // By id, so that rows of people are referred to in one order.
+  const contactIds = [...new Set(enrolling.contactIds)].sort()
+  const refused = await refusedOf(tx, sequenceId, entered.definition, contactIds)
+  const isRefused = new Set(refused.map(({ contactId }) => contactId))
+  const admitted = contactIds.filter((contactId) => !isRefused.has(contactId))
+  const seats = await takeSeats(tx, sequenceId, admitted.length, now)
+  const enrolled = await tx<Enrolled['enrolled']>`
+    insert into enrolments (sequence_id, contact_id, cohort_id, seat, version, status, due_at, source, created_at)
+    select ${sequenceId}, contact_id, cohort_id, seat, ${entered.version}, 'active', ${now}, ${source}, ${now}
+    from unnest(${admitted}::uuid[], ${seats.map(({ cohortId }) => cohortId)}::uuid[], ${seats.map(({ seat }) => seat)}::int[])
+      as seated (contact_id, cohort_id, seat)
+    returning contact_id, id as enrolment_id`
+  return { enrolled, refused, workflowIds: await tellCohorts(tx, sequenceId, seats, { requestId, now }) }
+}
+
+function refusedOf(
+  tx: Tx,
+  sequenceId: string,
+  { entry, purpose, steps }: SequenceDefinition,
+  contactIds: readonly string[],
+): Promise<Enrolled['refused']> {
+  const writesEmails = steps.some(({ type }) => type === 'message')
+  return tx<Enrolled['refused']>`
+    select * from (
+      select wanted.id as contact_id, case
+        when contacts.id is null then 'not_found'
+        when exists (
+          select from enrolments where contact_id = wanted.id and sequence_id = ${sequenceId}
+            and status in ('active', 'paused', 'held')) then 'already_under_way'
+        when ${entry === 'once'} and exists (
+          select from enrolments where contact_id = wanted.id and sequence_id = ${sequenceId}) then 'entered_before'
+        when ${writesEmails} and email_hash is null then 'no_address'
+        when ${writesEmails} and exists (
+          select from suppressions where channel = 'email' and address_hash = email_hash and lifted_at is null
+            and (purpose is null or purpose = ${purpose})) then 'suppressed'
+      end as reason
+      from unnest(${[...contactIds]}::uuid[]) as wanted (id)
+      left join contacts on contacts.id = wanted.id and erased_at is null
+    ) as judged where reason is not null`
+}
+
+interface TakenSeat {
+  organisationId: string
+  cohortId: string
+  seat: number
+}
+
+/** A cohort takes people in for a day, so that its story is over some day. */
+const cohortOpenMs = 24 * 60 * 60_000
+
+/** The next seats of the sequence, first those of its open cohort. Whoever calls has the sequence's lock. */
+async function takeSeats(tx: Tx, sequenceId: string, wanted: number, now: Date): Promise<TakenSeat[]> {
+  const seats: TakenSeat[] = []
+  while (seats.length < wanted) {
+    const { id, organisationId, size } = await openCohort(tx, sequenceId, now)
+    const newSize = Math.min(cohortSize, size + wanted - seats.length)
+    for (let seat = size + 1; seat <= newSize; seat += 1) seats.push({ organisationId, cohortId: id, seat })
+    await tx`
+      update cohorts set size = ${newSize}, closed_at = ${newSize === cohortSize ? now : null} where id = ${id}`
+  }
+  return seats
+}
+
+interface OpenCohort {
+  id: string
+  organisationId: string
+  size: number
+}
+
+/** The cohort with free seats. Locked, since its story closes it, too. */
+async function openCohort(tx: Tx, sequenceId: string, now: Date): Promise<OpenCohort> {
+  const tooOld = new Date(now.getTime() - cohortOpenMs)
+  await tx`
+    update cohorts set closed_at = ${now} where sequence_id = ${sequenceId} and closed_at is null and created_at <= ${tooOld}`
+  const [open] = await tx<OpenCohort[]>`
+    select id, organisation_id, size from cohorts where sequence_id = ${sequenceId} and closed_at is null
+    for no key update`
+  if (open) return open
+  const [begun] = await tx<OpenCohort[]>`
+    insert into cohorts (sequence_id, created_at) values (${sequenceId}, ${now}) returning id, organisation_id, size`
+  if (!begun) throw new Error('insert returned no row')
+  return begun
+}
+
+/** Tells each cohort up to where its seats are taken now; returns the workflows' ids. */
+async function tellCohorts(
+  tx: Tx,
+  sequenceId: string,
+  seats: readonly TakenSeat[],
+  { requestId, now }: { requestId: string; now: Date },
+): Promise<string[]> {
+  const workflowIds: string[] = []
+  for (const [cohortId, taken] of Map.groupBy(seats, (seat) => seat.cohortId)) {
+    const last = taken.at(-1)
+    if (!last) continue
+    const story = dripStory({ organisationId: last.organisationId, sequenceId, cohortId })
+    const signal = { signal: seatsTaken.name, signalArgs: { upTo: last.seat } }
+    await enqueueSignal(tx, { ...story, requestId, ...signal }, now)
+    workflowIds.push(story.workflowId)
+  }
+  return workflowIds
+}
