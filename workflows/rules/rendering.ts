@@ -1,6 +1,13 @@
 import type { Purpose, RenderedEmail } from '../contracts/sending.ts'
 import type { MessageStep } from '../contracts/sequences.ts'
-import { escapeHtml, known, type Rendered, renderTemplate, type TemplateContact } from './templates.ts'
+import {
+  escapeHtml,
+  known,
+  type Rendered,
+  renderTemplate,
+  type TemplateContact,
+  type TemplateData,
+} from './templates.ts'
 
 /** From whom an e-mail goes out, as its templates and its foot name them. */
 export interface EmailSender {
@@ -27,7 +34,12 @@ export function renderEmail(
   purpose: Purpose,
 ): RenderedStep {
   const { name, address, postalAddress } = sender
-  const data = known({ contact, sender: { name, address, postalAddress }, unsubscribeUrl })
+  const { email, phone, externalId, language, properties } = contact
+  const data = known({
+    contact: { email, phone, externalId, language, properties },
+    sender: { name, address, postalAddress },
+    unsubscribeUrl,
+  } satisfies TemplateData)
   const subject = renderTemplate(step.subject, 'none', data)
   const text = renderTemplate(step.text, 'none', data)
   const html = step.html === undefined ? null : renderTemplate(step.html, 'html', data)

@@ -39,7 +39,7 @@ export type Rendered = { ok: true; text: string } | { ok: false; faults: Templat
 
 /** What one template may take. */
 const limits = {
-  sourceLength: 100_000,
+  sourceLength: 200_000,
   textLength: 500_000,
   /** Characters and list items made on the way, about. */
   memory: 1_000_000,
@@ -128,18 +128,22 @@ export function escapeHtml(text: string): string {
 
 const htmlEntities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
-const mostParsed = 1_000
+const mostParsedLength = 5_000_000
+let parsedLength = 0
 /** By escaping and source, the one that was used last at the end. */
 const parsedTemplates = new Map<string, Template[]>()
 
 function parsed(source: string, escaping: Escaping): Template[] {
   const key = `${escaping}\n${source}`
-  const template = parsedTemplates.get(key) ?? engines[escaping].parse(source)
-  parsedTemplates.delete(key)
+  const before = parsedTemplates.get(key)
+  const template = before ?? engines[escaping].parse(source)
+  if (before) parsedTemplates.delete(key)
+  else parsedLength += key.length
   parsedTemplates.set(key, template)
   for (const oldest of parsedTemplates.keys()) {
-    if (parsedTemplates.size <= mostParsed) break
+    if (parsedLength <= mostParsedLength) break
     parsedTemplates.delete(oldest)
+    parsedLength -= oldest.length
   }
   return template
 }
