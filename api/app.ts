@@ -29,6 +29,7 @@ import { contactEventRoutes } from './routes/contact-events.ts'
 import { contactHistoryRoutes } from './routes/contact-history.ts'
 import { contactListRoutes } from './routes/contact-lists.ts'
 import { contactRoutes } from './routes/contacts.ts'
+import { enrolmentRoutes } from './routes/enrolments.ts'
 import { goneProspectRoutes } from './routes/gone-prospects.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { policyRoutes } from './routes/policy.ts'
@@ -36,6 +37,10 @@ import { prospectRoutes } from './routes/prospects.ts'
 import { scoringRulesRoutes } from './routes/scoring-rules.ts'
 import { searchRoutes } from './routes/searches.ts'
 import { senderRoutes } from './routes/senders.ts'
+import { sequenceControlRoutes } from './routes/sequence-controls.ts'
+import { sequencePreviewRoutes } from './routes/sequence-preview.ts'
+import { sequenceStatsRoutes } from './routes/sequence-stats.ts'
+import { sequenceRoutes } from './routes/sequences.ts'
 import { suppressionListRoutes } from './routes/suppression-lists.ts'
 import { suppressionRoutes } from './routes/suppressions.ts'
 import { usageRoutes } from './routes/usage.ts'
@@ -99,6 +104,11 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     ...contactHistoryRoutes(),
     ...suppressionRoutes({ handover }),
     ...suppressionListRoutes({ handover }),
+    ...sequenceRoutes(),
+    ...sequenceControlRoutes({ handover }),
+    ...sequencePreviewRoutes(),
+    ...sequenceStatsRoutes(),
+    ...enrolmentRoutes({ handover }),
   ]
   let stopping = false
 

@@ -1,4 +1,5 @@
 /** What a key may be allowed to do: `{resource}:read` or `{resource}:write`; and to have messages sent. */
+/** What a key may be allowed to do: `{resource}:read` or `{resource}:write`, and what reaches people. */
 export const permissions = [
   'campaigns:read',
   'campaigns:write',
@@ -13,6 +14,8 @@ export const permissions = [
   'scoring-rules:write',
   'senders:read',
   'senders:write',
+  'sequences:read',
+  'sequences:write',
   'usage:read',
 ] as const
 export type Permission = (typeof permissions)[number]

@@ -15,7 +15,7 @@ export interface Enrolling {
 }
 
 export const refusals = ['not_found', 'already_under_way', 'entered_before', 'no_address', 'suppressed'] as const
-export type Refusal = (typeof refusals)[number]
+type Refusal = (typeof refusals)[number]
 
 export interface Enrolled {
   enrolled: { contactId: string; enrolmentId: string }[]
@@ -63,6 +63,13 @@ export async function enrolContacts(tx: Tx, enrolling: Enrolling): Promise<Enrol
   return { enrolled, refused, workflowIds: await tellCohorts(tx, sequenceId, seats, { requestId, now }) }
 }
 
+/** The contacts that have these external ids, by them. */
+export async function contactsByExternalIds(tx: Tx, externalIds: readonly string[]): Promise<Map<string, string>> {
+  const rows = await tx<{ id: string; externalId: string }[]>`
+    select id, external_id from contacts where external_id = any(${[...externalIds]}::text[])`
+  return new Map(rows.map(({ id, externalId }) => [externalId, id]))
+}
+
 function refusedOf(
   tx: Tx,
   sequenceId: string,
@@ -74,18 +81,22 @@ function refusedOf(
     select * from (
       select wanted.id as contact_id, case
         when contacts.id is null then 'not_found'
-        when exists (
-          select from enrolments where contact_id = wanted.id and sequence_id = ${sequenceId}
-            and status in ('active', 'paused', 'held')) then 'already_under_way'
-        when ${entry === 'once'} and exists (
-          select from enrolments where contact_id = wanted.id and sequence_id = ${sequenceId}) then 'entered_before'
+        when is_under_way then 'already_under_way'
+        when ${entry === 'once'} and is_under_way is not null then 'entered_before'
         when ${writesEmails} and email_hash is null then 'no_address'
-        when ${writesEmails} and exists (
-          select from suppressions where channel = 'email' and address_hash = email_hash and lifted_at is null
-            and (purpose is null or purpose = ${purpose})) then 'suppressed'
+        when ${writesEmails} and is_suppressed then 'suppressed'
       end as reason
       from unnest(${[...contactIds]}::uuid[]) as wanted (id)
       left join contacts on contacts.id = wanted.id and erased_at is null
+      -- Sums, so that each looks up one person however many are on their way.
+      left join lateral (
+        select bool_or(status in ('active', 'paused', 'held')) filter (where sequence_id = ${sequenceId}) as is_under_way
+        from enrolments where contact_id = wanted.id
+      ) as earlier on true
+      left join lateral (
+        select bool_or(suppressions.purpose is null or suppressions.purpose = ${purpose}) as is_suppressed
+        from suppressions where channel = 'email' and address_hash = email_hash and lifted_at is null
+      ) as told on true
     ) as judged where reason is not null`
 }
 

@@ -111,11 +111,10 @@ function changeBy(tx: Tx, action: EnrolmentAction, now: Date) {
 
 /** The cohorts of a sequence that have people under way. */
 export async function cohortsUnderWay(tx: Tx, sequenceId: string): Promise<string[]> {
-  const rows = await tx<{ id: string }[]>`
-    select id from cohorts where sequence_id = ${sequenceId}
-      and exists (select from enrolments where cohort_id = cohorts.id and status in ('active', 'paused', 'held'))
-    order by id`
-  return rows.map(({ id }) => id)
+  const rows = await tx<{ cohortId: string }[]>`
+    select distinct cohort_id from enrolments
+    where sequence_id = ${sequenceId} and status in ('active', 'paused', 'held') order by cohort_id`
+  return rows.map(({ cohortId }) => cohortId)
 }
 
 /**

@@ -12,7 +12,6 @@ export interface Standing {
 
 /** What became of the messages of a step. Facts that came afterwards count once a message. */
 export interface StepMessages {
-  stepKey: string
   sent: number
   unconfirmed: number
   rejected: number
@@ -40,7 +39,7 @@ export async function sequenceStats(tx: Tx, sequenceId: string): Promise<Sequenc
       select step_key, status, reason, count(*)::int as people from enrolments where sequence_id = ${sequenceId}
       group by step_key, status, reason`,
     tx<{ stepKey: string; people: number }[]>`
-      select step_key, count(*)::int as people from enrolments, unnest(visited) as visit (step_key)
+      select visit.step_key, count(*)::int as people from enrolments, unnest(visited) as visit (step_key)
       where sequence_id = ${sequenceId} group by visit.step_key`,
     tx<MessageGroup[]>`
       select step_key, status, reason, count(*)::int as messages, count(delivered_at)::int as delivered,
@@ -70,7 +69,6 @@ function perStep(groups: readonly MessageGroup[]): Map<string, StepMessages> {
     }
     const fact = (name: Fact) => sum(ofStep.map((group) => group[name]))
     steps.set(stepKey, {
-      stepKey,
       sent: sum(withStatus('sent').map(({ messages }) => messages)),
       unconfirmed: sum(withStatus('unconfirmed').map(({ messages }) => messages)),
       rejected: sum(withStatus('rejected').map(({ messages }) => messages)),

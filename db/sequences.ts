@@ -1,3 +1,4 @@
+import type { Channel } from '../workflows/contracts/sending.ts'
 import type { SequenceDefinition, SequenceStatus } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
 
@@ -96,6 +97,21 @@ export function listSequenceVersions(
     select version, actor, created_at from sequence_versions
     where sequence_id = ${id} and ${page.before === null ? tx`true` : tx`version < ${page.before}`}
     order by version desc limit ${page.limit}`
+}
+
+/** Who sends a sequence's messages, as far as a definition has to fit to them. */
+export interface SequenceSender {
+  channel: Channel
+  name: string
+  address: string
+  replyTo: string | null
+  postalAddress: string | null
+}
+
+export async function findSequenceSender(tx: Tx, id: string): Promise<SequenceSender | null> {
+  const [row] = await tx<SequenceSender[]>`
+    select channel, name, address, reply_to, postal_address from senders where id = ${id}`
+  return row ?? null
 }
 
 const columns = (tx: Tx) => tx`id, name, status, version, actor, created_at, updated_at`

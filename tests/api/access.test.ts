@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { permissions } from '../../api/permissions.ts'
+import { enrolContacts } from '../../db/cohorts.ts'
 import { recordFindings } from '../../db/findings.ts'
 import { claimSearchPage } from '../../db/searches.ts'
 import { suppressAddress } from '../../db/suppressing.ts'
 import { testApi } from '../support/api.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
 import { contactRow } from '../support/people-rows.ts'
+import { peopleRows, sequenceRow } from '../support/sequence-rows.ts'
 
 const { ask, url, key, database, organisationId, system, keyWith, neighbour, stories } = await testApi()
 
@@ -43,7 +45,19 @@ const suppression = await database.as(organisationId, (tx) => {
   const of = { organisationId, channel: 'email', address: 'ann@example.com', purpose: null, reason: 'manual' } as const
   return suppressAddress(tx, { ...of, actor: 'key:1', sourceKey: 'x', occurredAt: now }, { requestId: 'r', now })
 })
-const ids: Record<string, string> = { prospects: prospectId, contacts: contactId, suppressions: suppression.id }
+const sequenceId = await sequenceRow(database, organisationId)
+const { enrolled } = await database.as(organisationId, async (tx) => {
+  const contactIds = await peopleRows(database, organisationId, 1)
+  return enrolContacts(tx, { sequenceId, contactIds, source: 'key:1', requestId: 'request', now })
+})
+const enrolmentId = enrolled[0]?.enrolmentId ?? ''
+const ids: Record<string, string> = {
+  prospects: prospectId,
+  contacts: contactId,
+  suppressions: suppression.id,
+  sequences: sequenceId,
+  enrolments: enrolmentId,
+}
 const ours = (path: string) => path.replace('{id}', ids[path.split('/')[1] ?? ''] ?? campaignId)
 
 test('the matrices below cover every route', () => {
@@ -86,15 +100,19 @@ test.each(routesWithId)("$method $path of another organisation's is answered 404
   expect({ ...foreignProblem, requestId: '' }).toEqual({ ...unknownProblem, requestId: '' })
 })
 
-test.each(['/campaigns', '/searches', `/searches?campaignId=${campaignId}`, '/contacts', '/suppressions'])(
-  'the list %s shows nothing of another organisation',
-  async (path) => {
-    const { key: theirs } = await neighbour()
-    const response = await ask('GET', path, { key: theirs })
-    expect(await response.json()).toEqual({ data: [], nextCursor: null })
-    expect(await (await ask('GET', path)).json()).toMatchObject({ data: [expect.anything()] })
-  },
-)
+test.each([
+  '/campaigns',
+  '/searches',
+  `/searches?campaignId=${campaignId}`,
+  '/contacts',
+  '/suppressions',
+  '/sequences',
+])('the list %s shows nothing of another organisation', async (path) => {
+  const { key: theirs } = await neighbour()
+  const response = await ask('GET', path, { key: theirs })
+  expect(await response.json()).toEqual({ data: [], nextCursor: null })
+  expect(await (await ask('GET', path)).json()).toMatchObject({ data: [expect.anything()] })
+})
 
 function idOf(apiKey: string): string {
   return apiKey.split('_')[1] ?? ''

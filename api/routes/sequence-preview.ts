@@ -1,0 +1,180 @@
+import { z } from 'zod'
+import type { Tx } from '../../db/client.ts'
+import {
+  type PreviewedPerson,
+  type PreviewedReach,
+  previewedContact,
+  previewedStranger,
+  previewGround,
+} from '../../db/sequence-previews.ts'
+import { findSequence, findSequenceSender, findSequenceVersion, type SequenceSender } from '../../db/sequences.ts'
+import { SequenceDefinition } from '../../workflows/contracts/sequences.schema.ts'
+import type { SequenceDefinition as Definition } from '../../workflows/contracts/sequences.ts'
+import { isTimeZone } from '../../workflows/rules/clocks.ts'
+import { type PlanEntry, planJourney } from '../../workflows/rules/journey-plan.ts'
+import { renderEmail } from '../../workflows/rules/rendering.ts'
+import { possibleZones } from '../../workflows/rules/zones.ts'
+import { found, Problem } from '../problem.ts'
+import { type Endpoint, route } from '../route.ts'
+import { SequenceParams } from './sequence-answers.ts'
+import { checkDefinition } from './sequence-definition.ts'
+
+const previewBodyLimit = 2_000_000
+
+const Stranger = z
+  .strictObject({
+    externalId: z.string().min(1).max(200).nullable().default(null),
+    email: z.email().max(320).nullable().default(null),
+    phone: z
+      .string()
+      .regex(/^\+[1-9]\d{6,14}$/, 'Give a number in E.164, such as +15125550100.')
+      .nullable()
+      .default(null),
+    country: z
+      .string()
+      .regex(/^[A-Z]{2}$/, 'Give an ISO 3166-1 code such as US.')
+      .nullable()
+      .default(null),
+    timeZone: z
+      .string()
+      .max(100)
+      .refine(isTimeZone, 'Give a time zone such as America/Chicago.')
+      .nullable()
+      .default(null),
+    language: z.string().max(35).nullable().default(null),
+    properties: z.record(z.string(), z.unknown()).default({}),
+  })
+  .meta({ id: 'PreviewedContact' })
+
+const Previewed = z
+  .strictObject({
+    contactId: z.uuid().toLowerCase().optional(),
+    contact: Stranger.optional().meta({ description: 'Somebody who need not exist' }),
+    definition: SequenceDefinition.optional().meta({
+      description: 'To try before it is saved; default the newest version',
+    }),
+    at: z.iso.datetime({ offset: true }).optional().meta({ description: 'When they would enter; default now' }),
+  })
+  .refine(
+    ({ contactId, contact }) => (contactId === undefined) !== (contact === undefined),
+    'Give either contactId or contact.',
+  )
+  .meta({ id: 'SequencePreviewRequest' })
+
+const PlannedStep = z
+  .strictObject({
+    stepKey: z.string().nullable().meta({ description: 'Null for the end behind the last step' }),
+    type: z.string().nullable(),
+    at: z.iso.datetime(),
+    what: z.enum(['send', 'skip', 'wait', 'branch', 'exit', 'end', 'hold']).meta({
+      description: '`hold`: the person stays there until somebody mends what `reason` names',
+    }),
+    reason: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why a message waits, is left out or held, or how the journey ends' }),
+    until: z.iso.datetime().nullable().meta({ description: 'Of a wait; null where only an event ends it' }),
+    zone: z.string().nullable().meta({ description: 'Whose clocks a message waits for' }),
+    message: z.strictObject({ subject: z.string(), text: z.string(), html: z.string() }).nullable(),
+    fault: z
+      .strictObject({
+        missing: z.array(z.string()).meta({ description: 'The variables that are not known' }),
+        detail: z.string().meta({ description: 'What is wrong, and where' }),
+      })
+      .nullable(),
+  })
+  .meta({ id: 'PlannedStep' })
+
+const SequencePreview = z
+  .strictObject({
+    version: z.int().min(1).nullable().meta({ description: 'Null for a definition that is not saved' }),
+    zones: z.array(z.string()).meta({ description: 'The time zones that the person may be in' }),
+    plan: z.array(PlannedStep),
+  })
+  .meta({ id: 'SequencePreview' })
+
+export function sequencePreviewRoutes(): Endpoint[] {
+  return [
+    route({
+      method: 'post',
+      path: '/sequences/{id}/preview',
+      permission: 'contacts:read',
+      tag: 'Sequences',
+      summary: 'Preview a sequence for a person',
+      description: `What it would do with them and when, by the very rules that decide on the way, with each message as they would get it. It assumes that
+nothing more is heard of them: waits for an event run to their time-out. Nothing is stored or sent.`,
+      params: SequenceParams,
+      body: Previewed,
+      example: { contact: { email: 'someone@example.com', country: 'US', properties: { firstName: 'Sam' } } },
+      bodyLimit: previewBodyLimit,
+      problems: ['not_found', 'not_allowed_now'],
+      success: { status: 200, description: 'The plan', schema: SequencePreview },
+      handler: ({ params: { id }, body, caller, now, as }) =>
+        as(async (tx) => {
+          const { definition, version } = await previewedDefinition(tx, id, body.definition)
+          const sender = await findSequenceSender(tx, definition.senderId)
+          if (!sender) throw new Problem('not_allowed_now', 'Its sender is missing.')
+          const person = await previewedPerson(tx, caller.organisationId, body, definition)
+          const { policy, timeZone } = await previewGround(tx)
+          const zones = possibleZones(person, { timeZone })
+          const { isSuppressed, consent, lastSentAt, email: address, properties } = person
+          const facts = { properties, events: new Set<string>() }
+          const recipient = { address, zones, isSuppressed, consent, lastSentAt, facts }
+          const at = body.at === undefined ? now : new Date(body.at)
+          const plan = planJourney(definition, recipient, policy, at)
+          return { body: { version, zones: [...zones], plan: rendered(plan, definition, sender, person) } }
+        }),
+    }),
+  ]
+}
+
+async function previewedDefinition(
+  tx: Tx,
+  id: string,
+  unsaved: Definition | undefined,
+): Promise<{ definition: Definition; version: number | null }> {
+  const { version } = found(await findSequence(tx, id), 'sequence')
+  if (unsaved === undefined) return found(await findSequenceVersion(tx, id, version), 'version')
+  await checkDefinition(tx, unsaved)
+  return { definition: unsaved, version: null }
+}
+
+async function previewedPerson(
+  tx: Tx,
+  organisationId: string,
+  { contactId, contact }: z.output<typeof Previewed>,
+  { purpose }: Definition,
+): Promise<PreviewedPerson & PreviewedReach> {
+  if (contact) return { ...contact, ...(await previewedStranger(tx, organisationId, contact.email, purpose)) }
+  return found(contactId === undefined ? null : await previewedContact(tx, contactId, purpose), 'contact')
+}
+
+/** A preview is nobody's message: its link leads nowhere. */
+const unsubscribeUrl = 'https://unsubscribe.invalid/preview'
+
+/** The plan with its messages. One with a hole is held, as on the way, so that nothing is known of what comes after. */
+function rendered(
+  plan: readonly PlanEntry[],
+  definition: Definition,
+  sender: SequenceSender,
+  contact: PreviewedPerson,
+): z.input<typeof SequencePreview>['plan'] {
+  const entries: z.input<typeof SequencePreview>['plan'] = []
+  for (const { at, until, zone, ...entry } of plan) {
+    const times = { at: at.toISOString(), until: until?.toISOString() ?? null, zone: zone ?? null }
+    const step = definition.steps.find(({ key }) => key === entry.stepKey)
+    if (entry.what !== 'send' || step?.type !== 'message') {
+      entries.push({ ...entry, ...times, message: null, fault: null })
+      continue
+    }
+    const result = renderEmail(step, sender, { contact, unsubscribeUrl }, definition.purpose)
+    if (!result.ok) {
+      const { missing, detail } = result
+      const held = { what: 'hold', reason: 'missing_variable', message: null, fault: { missing, detail } } as const
+      entries.push({ ...entry, ...times, ...held })
+      break
+    }
+    entries.push({ ...entry, ...times, message: result.email, fault: null })
+  }
+  return entries
+}
