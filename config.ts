@@ -93,6 +93,7 @@ export const settings = z.object({
   WORKER_METRICS_PORT: port.default(9464),
   WORKER_MAX_CACHED_WORKFLOWS: count.default(500),
   WORKER_SHUTDOWN_GRACE_SECONDS: count.default(10),
+  WORKFLOW_BUNDLE: text.optional(),
 
   SERPAPI_API_KEY: text.optional(),
   SERPAPI_BASE_URL: webUrl.default(serpApiUrl),
@@ -107,6 +108,9 @@ export const settings = z.object({
   RESEND_BASE_URL: webUrl.default(resendUrl),
   RESEND_WEBHOOK_SECRET: webhookSecret.optional(),
   RESEND_KEY_LIFETIME_SECONDS: count.default(85_800),
+
+  DRIP_QUANTUM_SECONDS: count.optional(),
+  DRIP_LOOK_UP_AFTER_SECONDS: count.default(60),
 
   SITE_CONCURRENCY: count.default(10),
   SITE_ALLOW_ADDRESSES: addressList.default([]),
@@ -302,6 +306,8 @@ function group(values: z.infer<typeof settings>, given: Environment) {
       metricsPort: values.WORKER_METRICS_PORT,
       maxCachedWorkflows: values.WORKER_MAX_CACHED_WORKFLOWS,
       shutdownGraceSeconds: values.WORKER_SHUTDOWN_GRACE_SECONDS,
+      /** Undefined: the worker builds one at its start. */
+      bundlePath: values.WORKFLOW_BUNDLE && resolve(values.WORKFLOW_BUNDLE),
     },
     serpapi: { apiKey: values.SERPAPI_API_KEY, baseUrl: values.SERPAPI_BASE_URL },
     google: {
@@ -317,6 +323,10 @@ function group(values: z.infer<typeof settings>, given: Environment) {
       /** Undefined: nothing that comes to the webhook can be believed. */
       webhookSecret: values.RESEND_WEBHOOK_SECRET,
       keyLifetimeMs: values.RESEND_KEY_LIFETIME_SECONDS * 1000,
+    },
+    drips: {
+      quantumMs: (values.DRIP_QUANTUM_SECONDS ?? (values.NODE_ENV === 'production' ? 15 : 1)) * 1000,
+      lookUpAfterMs: values.DRIP_LOOK_UP_AFTER_SECONDS * 1000,
     },
     sites: {
       concurrency: values.SITE_CONCURRENCY,

@@ -10,6 +10,7 @@ import { planPostgres } from './postgres.ts'
 import { stopLeftovers } from './run-records.ts'
 import type { Stages } from './stages.ts'
 import type { Urls } from './stories.ts'
+import { preparedBundle } from './story-bundle.ts'
 import type { Supervisor } from './supervisor.ts'
 import { planTemporal } from './temporal.ts'
 
@@ -38,16 +39,24 @@ export async function boot({ config, supervisor, stages, sitesDir, say }: BootOp
   if (leftovers.length > 0) say(`Stopped what an earlier start left running: ${leftovers.join(', ')}`)
   await assertPortsAreFree(portsOf(config))
 
-  const [database] = await Promise.all([bootDatabase(), bootTemporal()])
+  const [database, , bundle] = await Promise.all([bootDatabase(), bootTemporal(), bundleStories()])
   const { env, sandboxEnv } = childEnvironments(config, database, sitesDir)
   const effective = loadConfig(env)
   await stages.run('sandbox', () => supervisor.start(planOwn('sandbox', 'dev/sandbox/main.ts', sandboxEnv)))
   const graceMs = config.worker.shutdownGraceSeconds * 1000 + ownGraceMs
   await stages.run('worker', () =>
-    supervisor.start({ ...planOwn('worker', 'workers/main.ts', env), stopGraceMs: graceMs }),
+    supervisor.start({
+      ...planOwn('worker', 'workers/main.ts', { ...env, WORKFLOW_BUNDLE: bundle }),
+      stopGraceMs: graceMs,
+    }),
   )
   await stages.run('api', () => supervisor.start(planOwn('api', 'api/main.ts', env)))
   return { config: effective, database, urls: urlsOf(config) }
+
+  /** Once, so that a worker that died is back in no time. */
+  async function bundleStories(): Promise<string> {
+    return config.worker.bundlePath ?? stages.run('stories', () => preparedBundle(config.dataDir))
+  }
 
   async function bootDatabase(): Promise<Logins> {
     const logins = config.database ? loginsOf(config.database) : await stages.run('postgres', startEmbedded)

@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { type BusinessSearch, type EmailChannel, ProviderError, type SheetExport } from '../activities/ports.ts'
 import { type Config, loadConfig, providerMode } from '../config.ts'
@@ -15,11 +12,11 @@ import { createSiteReader } from '../providers/websites/client.ts'
 import { applyTemporalConfig } from '../temporal-config/apply.ts'
 import { connectionSettings, connectTemporal } from '../temporal-config/connection.ts'
 import { createStories } from '../temporal-config/stories.ts'
+import { buildBundle } from './build-bundle.ts'
 import { siteSettings } from './site-settings.ts'
 import { createWorkers } from './workers.ts'
 
 const applyMs = 20_000
-const mostBundleBytes = 64_000_000
 
 /** The composition root: settings become providers, providers activities, activities workers. */
 async function main(): Promise<void> {
@@ -47,6 +44,7 @@ async function main(): Promise<void> {
       sheets: sheetExport(config),
       email: emailChannel(config),
       clock: () => new Date(),
+      drips: { ...config.drips, publicUrl: config.publicUrl },
       siteConcurrency: config.sites.concurrency,
       sheetChunkRows: config.google.chunkRows,
       logUnexpected: (error) => log.error({ err: error }, 'an activity failed unexpectedly'),
@@ -54,7 +52,7 @@ async function main(): Promise<void> {
     {
       connection,
       namespace: namespace ?? config.temporal.namespace,
-      workflows: { workflowBundle: await bundledStories() },
+      workflows: { workflowBundle: await bundledStories(config.worker) },
       maxCachedWorkflows: config.worker.maxCachedWorkflows,
       shutdownGraceMs: config.worker.shutdownGraceSeconds * 1000,
     },
@@ -94,11 +92,9 @@ function installRuntime({ worker }: Config, log: Logger): void {
   })
 }
 
-/** Built by a process of its own: the 150 MB that it takes would stay with this one for as long as it runs. */
-async function bundledStories(): Promise<{ code: string }> {
-  const script = fileURLToPath(new URL('bundle.ts', import.meta.url))
-  const { stdout } = await promisify(execFile)(process.execPath, [script], { maxBuffer: mostBundleBytes })
-  return { code: stdout }
+/** A bundle that lies there already has a worker back at once after its death; building one takes seconds. */
+async function bundledStories({ bundlePath }: Config['worker']) {
+  return bundlePath === undefined ? { code: await buildBundle() } : { codePath: bundlePath }
 }
 
 /** Without a key a search is refused, and its campaign waits until there is one. */

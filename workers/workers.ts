@@ -2,6 +2,7 @@ import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/w
 import type { Sql } from 'postgres'
 import { createCampaignActivities } from '../activities/campaigns.ts'
 import type { Clock } from '../activities/clock.ts'
+import { createDripActivities, type DripSettings } from '../activities/drips.ts'
 import { createFailureInterceptor } from '../activities/failures.ts'
 import { createOutboxActivities } from '../activities/outbox.ts'
 import type { BusinessSearch, EmailChannel, SheetExport, SiteReader } from '../activities/ports.ts'
@@ -12,7 +13,7 @@ import { createSheetActivities } from '../activities/sheets.ts'
 import { createSiteActivities } from '../activities/sites.ts'
 import type { Database } from '../db/client.ts'
 import type { Delivery } from '../db/outbox.ts'
-import { sitesQueue, storiesQueue } from '../temporal-config/task-queues.ts'
+import { sendsQueue, sitesQueue, storiesQueue } from '../temporal-config/task-queues.ts'
 
 /** The outside world, as activities see it. */
 export interface World {
@@ -24,6 +25,7 @@ export interface World {
   sheets: SheetExport
   email: EmailChannel
   clock: Clock
+  drips: DripSettings
   /** How many sites one batch reads at a time. */
   siteConcurrency: number
   /** How many rows one call appends to a spreadsheet. */
@@ -42,6 +44,15 @@ export interface WorkerSettings {
 /** Each batch reads many sites and holds their pages: a few batches fill two cores. */
 const concurrentBatches = 8
 
+/**
+ * After a kill nobody polls the queue that the dead worker had for the workflows in its memory: each of their next tasks waits there for this
+ * long before another worker gets it. A worker that is merely late replays a history for it.
+ */
+const stickyQueueScheduleToStartTimeout = '1 second'
+
+/** Each mostly waits, for the database or the provider; together they hold no more connections than there are. */
+const concurrentSends = 16
+
 /** One worker a task queue, in one process. */
 export async function createWorkers(world: World, settings: WorkerSettings): Promise<Worker[]> {
   const { connection, namespace, workflows, maxCachedWorkflows } = settings
@@ -52,17 +63,20 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
     shutdownGraceTime: settings.shutdownGraceMs,
     interceptors: { activity: [() => ({ inbound: createFailureInterceptor(world.logUnexpected) })] },
   } satisfies Partial<WorkerOptions>
+  const { advance, ...cohorts } = createDripActivities(world)
   return Promise.all([
     Worker.create({
       ...shared,
       ...workflows,
       taskQueue: storiesQueue,
       maxCachedWorkflows,
+      stickyQueueScheduleToStartTimeout,
       activities: {
         ...createCampaignActivities(world),
         ...createScoreActivities(world),
         ...createSavedSearchActivities(world),
         ...createOutboxActivities(world),
+        ...cohorts,
       },
     }),
     Worker.create({
@@ -74,6 +88,12 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
         ...createSiteActivities({ ...world, concurrency: world.siteConcurrency }),
         ...createSheetActivities({ ...world, chunkRows: world.sheetChunkRows }),
       },
+    }),
+    Worker.create({
+      ...shared,
+      taskQueue: sendsQueue,
+      maxConcurrentActivityTaskExecutions: concurrentSends,
+      activities: { advance },
     }),
   ])
 }

@@ -1,3 +1,4 @@
+export { dripSequence } from './drip-sequence.ts'
 export { outboxSweep } from './outbox-sweep.ts'
 export { prospectCampaign } from './prospect-campaign.ts'
 export { prospectRescoring } from './prospect-rescoring.ts'

@@ -225,8 +225,9 @@ create table messages (
   step_key text,
   -- To whom it went, as in suppressions.
   address_hash bytea,
-  -- The exact message as it is handed to the provider's client, members of a batch in their order.
-  rendered jsonb,
+  -- The exact message as it is handed to the provider's client, members of a batch in their order: a text that is kept as it
+  -- is, since the repetition of a call has to be the same to the letter.
+  rendered json,
   batch_id uuid references send_batches,
   position integer,
   status text not null check (status in ('planned', 'sending', 'unconfirmed', 'sent', 'skipped', 'rejected', 'expired')),

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 
 const mostRecipients = 50
-const mailbox = /^(?:[^<>"]*<)?[^\s<>@,]+@[^\s<>@,]+\.[^\s<>@,.]+>?$/
+/** With or without a name before it, which may be quoted. */
+const mailbox = /^(?:(?:[^<>"]*|"(?:[^"\\]|\\.)*" *)<)?[^\s<>@,]+@[^\s<>@,]+\.[^\s<>@,.]+>?$/
 const tagText = /^[\w-]{1,256}$/
 
 /** In Resend's words; the first one wrong is the one that is told. */

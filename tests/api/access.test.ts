@@ -10,7 +10,9 @@ import { campaignRow } from '../support/campaign-rows.ts'
 import { contactRow } from '../support/people-rows.ts'
 import { peopleRows, sequenceRow } from '../support/sequence-rows.ts'
 
-const { ask, url, key, database, organisationId, system, keyWith, neighbour, stories } = await testApi()
+const { ask, url, key, database, organisationId, system, keyWith, neighbour, stories } = await testApi({
+  trustProxy: 1,
+})
 
 const Operation = z.object({
   description: z.string(),
@@ -72,7 +74,11 @@ test.each(routes)('$method $path without a valid key is answered 401', async ({ 
   await system`update api_keys set expires_at = '2020-01-01' where id = ${idOf(expired)}`
   const wrongSecret = `${key.slice(0, -3)}${key.endsWith('AAA') ? 'BBB' : 'AAA'}`
   for (const wrong of [null, 'x', wrongSecret, `tl_${'0'.repeat(32)}_${'a'.repeat(43)}`, revoked, expired]) {
-    const response = await ask(method, ours(path), { key: wrong })
+    // From an address of each route's own, since wrong keys are counted by address.
+    const headers = {
+      'x-forwarded-for': `10.0.0.${routes.findIndex((one) => one.path === path && one.method === method)}`,
+    }
+    const response = await ask(method, ours(path), { key: wrong, headers })
     expect(response.status).toBe(401)
     expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/)
     expect(await response.json()).toMatchObject({ code: 'unauthenticated' })
@@ -111,7 +117,7 @@ test.each([
   const { key: theirs } = await neighbour()
   const response = await ask('GET', path, { key: theirs })
   expect(await response.json()).toEqual({ data: [], nextCursor: null })
-  expect(await (await ask('GET', path)).json()).toMatchObject({ data: [expect.anything()] })
+  expect(await (await ask('GET', path)).json()).not.toMatchObject({ data: [] })
 })
 
 function idOf(apiKey: string): string {

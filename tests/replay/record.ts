@@ -7,6 +7,7 @@ import { expect, test, vi } from 'vitest'
 import { applyTemporalConfig } from '../../temporal-config/apply.ts'
 import { createStorySchedules } from '../../temporal-config/story-schedules.ts'
 import { storiesQueue } from '../../temporal-config/task-queues.ts'
+import { cohortState, lookAgain, seatsTaken } from '../../workflows/contracts/drip-sequence.ts'
 import {
   approveCampaign,
   cancelCampaign,
@@ -16,11 +17,13 @@ import {
   campaignId as workflowIdOf,
 } from '../../workflows/contracts/prospect-campaign.ts'
 import { campaignScheduleId, savedSearchRunId } from '../../workflows/contracts/saved-search-run.ts'
+import { drawsFrom } from '../chaos/draws.ts'
 import { campaignWorld } from '../support/campaign-world.ts'
+import { cohortRows, startCohort, workOnCohorts } from '../support/drip-cohorts.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import { startTestSandbox } from '../support/sandbox.ts'
 import { listOf } from '../support/skipping-campaigns.ts'
-import { temporalServer } from '../support/temporal.ts'
+import { temporalServer, timeSkipping } from '../support/temporal.ts'
 
 // Run by `npm run record-histories`, not by `npm test`. Each recording is one way through a story that later code must still go.
 
@@ -36,7 +39,10 @@ const patience = { timeout: 20_000, interval: 50 }
 
 /** Saves the history of a closed workflow, without the names of the machine and processes that took part. */
 async function save(workflowId: string, name: string): Promise<void> {
-  const history = await client.workflow.getHandle(workflowId).fetchHistory()
+  write(await client.workflow.getHandle(workflowId).fetchHistory(), name)
+}
+
+function write(history: Parameters<typeof historyToJSON>[0], name: string): void {
   const anonymous = (key: string, value: unknown) => {
     if (key === 'stackTrace') return ''
     return typeof value === 'string' ? value.replace(/^\d+@[\w.-]+$/, 'recorded') : value
@@ -44,6 +50,37 @@ async function save(workflowId: string, name: string): Promise<void> {
   const text = JSON.stringify(JSON.parse(historyToJSON(history)), anonymous, 1)
   writeFileSync(fileURLToPath(new URL(`histories/${name}.json`, import.meta.url)), `${text}\n`)
 }
+
+test('a cohort over a day: flooded with signals, the turn of one fails, and a new run goes on', async () => {
+  const skipping = await timeSkipping()
+  if (!skipping) throw new Error('only the time-skipping server has a day in a second')
+  const draws = drawsFrom('recorded')
+  const waits = Array.from({ length: 60 }, () => [0, draws.whole(1, 4) * 3_600_000, draws.whole(1, 3) * 3_600_000])
+  const rows = cohortRows((seat) => waits[seat - 1] ?? [], 60)
+  rows.before = (seats) => {
+    if (seats.includes(7)) throw new Error('fails')
+  }
+  await using _ = await workOnCohorts({ client: skipping.client, connection: skipping.nativeConnection }, rows)
+  const cohort = await startCohort(skipping.client, 20)
+  for (const upTo of [60, 3, 60]) {
+    await cohort.signal(seatsTaken, { upTo })
+    for (let times = 0; times < 5; times += 1) await cohort.signal(lookAgain, { seats: [draws.whole(1, 60), times] })
+    await vi.waitFor(
+      async () => expect(await cohort.query(cohortState)).toMatchObject({ held: 1, atTurn: 0 }),
+      patience,
+    )
+    await skipping.sleep('3 hours')
+  }
+  await cohort.signal(lookAgain, {})
+  await vi.waitFor(async () => expect(await cohort.query(cohortState)).toMatchObject({ held: 1, atTurn: 0 }), patience)
+  const { runId } = await cohort.describe()
+  await skipping.sleep('1 day')
+  rows.before = () => {}
+  await cohort.signal(lookAgain, { seats: [7] })
+  await cohort.result()
+  write(await skipping.client.workflow.getHandle(cohort.workflowId, runId).fetchHistory(), 'cohort-continued')
+  write(await cohort.fetchHistory(), 'cohort-completed')
+}, 120_000)
 
 test('a campaign over searches and a list, to its end', async () => {
   await using _ = await world.work()

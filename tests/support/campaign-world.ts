@@ -72,6 +72,7 @@ export function campaignWorld(
       timeoutMs: 1_000,
     }),
     clock,
+    drips: { quantumMs: 1_000, lookUpAfterMs: 1_000, publicUrl: 'https://throughline.test' },
     siteConcurrency: 8,
     sheetChunkRows: 200,
     logUnexpected: (error) => process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`),

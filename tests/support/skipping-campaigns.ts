@@ -1,6 +1,5 @@
 import { campaignCounts } from '../../db/campaigns.ts'
 import { storyEventsAfter } from '../../db/story-events.ts'
-import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
 import { campaignWorld } from './campaign-world.ts'
 import { testOrganisation } from './organisation.ts'
 import { startTestSandbox } from './sandbox.ts'
@@ -13,10 +12,6 @@ import { timeSkipping } from './temporal.ts'
 export async function skippingCampaigns() {
   const environment = await timeSkipping()
   if (!environment) return undefined
-  await environment.connection.operatorService.addSearchAttributes({
-    namespace: 'default',
-    searchAttributes: Object.fromEntries(searchAttributeKeys.map(({ name }) => [name, 2])),
-  })
   const organisation = await testOrganisation()
   const sandbox = await startTestSandbox()
   const world = campaignWorld(organisation, sandbox, {

@@ -5,6 +5,7 @@ import { NativeConnection } from '@temporalio/worker'
 import { afterAll, vi } from 'vitest'
 import { z } from 'zod'
 import { applyTemporalConfig } from '../../temporal-config/apply.ts'
+import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
 import { askForServer } from './ask-for-server.ts'
 import type { TemporalAddress } from './test-servers.ts'
 
@@ -44,5 +45,10 @@ export async function timeSkipping(): Promise<TestWorkflowEnvironment | undefine
     server.kind === 'executable' ? { server: { executable: { type: 'existing-path', path: server.path } } } : {},
   )
   afterAll(() => environment.teardown())
+  // It knows no search attribute that it was not told of, and refuses workflows that set one.
+  await environment.connection.operatorService.addSearchAttributes({
+    namespace: 'default',
+    searchAttributes: Object.fromEntries(searchAttributeKeys.map(({ name }) => [name, 2])),
+  })
   return environment
 }

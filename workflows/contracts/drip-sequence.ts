@@ -11,7 +11,7 @@ export interface DripSequenceInput {
 /** People are known by their seats, 1 to 500: a number instead of an id, since a cohort is written into every history that it begins. */
 export type Seat = number
 
-/** A cohort between two runs. */
+/** A cohort between two runs: nobody's turn is under way then. */
 export interface CarriedCohort {
   /** Seats 1 to this one have been taken in. */
   admitted: number
@@ -19,29 +19,36 @@ export interface CarriedCohort {
   isClosed: boolean
   /** Until when the cohort takes people in: ms since the epoch. */
   closesAt: number
-  /** The seats that are still under way, and when each is next due, in ms since the epoch; null: woken by what happens. */
-  waiting: [Seat, number | null][]
+  /** The seats under way by when they are next due, in ms since the epoch; null: woken by what happens. */
+  waiting: [dueAt: number | null, seats: Seat[]][]
+  held: Seat[]
   ended: number
-  held: number
+  moves: CohortMoves
 }
 
-/** What became of a seat at its turn. */
-export interface SeatOutcome {
-  seat: Seat
-  /** `due` and `asleep` stay under way; `held` waits for a person. */
-  now: 'due' | 'asleep' | 'held' | 'ended'
-  /** Of `due`: ms since the epoch, already rounded up to the quantum. */
-  dueAt?: number
+/** What became of a seat at its turn. `due` and `asleep` stay under way; `held` waits for a person. */
+export type SeatOutcome =
+  /** `dueAt`: ms since the epoch, already rounded up to the quantum. */
+  { seat: Seat; now: 'due'; dueAt: number } | { seat: Seat; now: 'asleep' | 'held' | 'ended' }
+
+/** What turns have changed, in numbers of people, for operators alone: by step, and by reason. */
+export interface CohortMoves {
+  entered: Record<string, number>
+  sent: Record<string, number>
+  notSent: Record<string, number>
+  ended: Record<string, number>
 }
 
 export interface DripResult {
   enrolled: number
 }
 
-/** The state of a cohort. */
+/** The state of a cohort: whoever was admitted is under way, held or ended. */
 export interface CohortState {
   admitted: number
   underWay: number
+  /** Of those under way, whose turn it is right now. */
+  atTurn: number
   held: number
   ended: number
   isClosed: boolean
@@ -49,12 +56,15 @@ export interface CohortState {
   nextDueAt: number | null
 }
 
+/** Why the story itself holds somebody: their turn fails whatever is tried, or an operator has cancelled the workflow. */
+export type HeldByStory = 'internal_error' | 'workflow_cancelled'
+
 export const dripSequenceId = (sequenceId: string, cohortId: string): string => `drip/${sequenceId}/${cohortId}`
 
 // Signals, not updates: each says only that rows have changed, which `advance` reads. They may come twice, late, or in any order.
 /** People have taken the seats up to this one. */
 export const seatsTaken = defineSignal<[taken: { upTo: Seat }]>('seatsTaken')
 /** Something has happened to these people that may change where they go: a reply, an exit, a pause that is over. No seats: to all. */
-export const lookAgain = defineSignal<[whom: { seats?: Seat[] }]>('lookAgain')
+export const lookAgain = defineSignal<[whom?: { seats?: Seat[] }]>('lookAgain')
 
 export const cohortState = defineQuery<CohortState>('cohortState')

@@ -1,5 +1,5 @@
 import type { ActivityOptions } from '@temporalio/workflow'
-import { sitesQueue } from '../../temporal-config/task-queues.ts'
+import { sendsQueue, sitesQueue } from '../../temporal-config/task-queues.ts'
 
 /**
  * A short transaction on our own database. It is retried for as long as it takes: the database coming back is certain, and a story
@@ -28,4 +28,15 @@ export const outsideBatch = {
   startToCloseTimeout: '15 minutes',
   heartbeatTimeout: '15 seconds',
   retry: { initialInterval: '1 second', maximumInterval: '15 seconds' },
+} satisfies ActivityOptions
+
+/**
+ * A batch of people at their turn: seconds, so that a killed worker is noticed within 5 s and the next attempt goes on from the rows. Few
+ * attempts, since a batch that keeps failing is halved until it is known who fails.
+ */
+export const sendBatch = {
+  taskQueue: sendsQueue,
+  startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '5 seconds',
+  retry: { initialInterval: '200 milliseconds', maximumInterval: '2 seconds', maximumAttempts: 3 },
 } satisfies ActivityOptions

@@ -1,0 +1,120 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Database, Tx } from '../db/client.ts'
+import { closeCohort, cohortSize, holdSeated } from '../db/journeys.ts'
+import type { CohortMoves, HeldByStory, Seat, SeatOutcome } from '../workflows/contracts/drip-sequence.ts'
+import { type Clock, decisionTime } from './clock.ts'
+import { whileHeartbeating } from './heartbeat.ts'
+import type { EmailChannel } from './ports.ts'
+import { openTurns } from './sending/claims.ts'
+import { deliver, type SendingWorld } from './sending/deliveries.ts'
+import { createTally } from './sending/tally.ts'
+import { settleUnclear } from './sending/unclear.ts'
+
+/** As a cohort's story names it. */
+export interface CohortRef {
+  organisationId: string
+  cohortId: string
+}
+
+export type DripActivities = ReturnType<typeof createDripActivities>
+
+export interface DripSettings {
+  /** Later wake-ups are rounded up to a multiple of it, so that people share timers and batches. */
+  quantumMs: number
+  /** Before this time a provider may not show a message that it has taken. */
+  lookUpAfterMs: number
+  /** Where links in messages lead. */
+  publicUrl: string
+}
+
+export function createDripActivities({
+  database,
+  email,
+  clock,
+  drips,
+  logUnexpected,
+}: {
+  database: Database
+  email: EmailChannel
+  clock: Clock
+  drips: DripSettings
+  logUnexpected: (error: unknown) => void
+}) {
+  return {
+    /**
+     * Takes the people on these seats as far as they go now: what may be sent to them is claimed, sent and recorded, and for each it is told
+     * when they are next due. Whatever is wrong with one of them is their own outcome; it throws only when the database does not
+     * answer. Repeated after a kill, it sends nothing twice.
+     */
+    async advance(
+      batch: CohortRef & { sequenceId: string; seats: Seat[]; now: number },
+    ): Promise<{ outcomes: SeatOutcome[]; moves: CohortMoves }> {
+      const { organisationId, sequenceId, seats } = batch
+      const tally = createTally(drips.quantumMs)
+      const now = () => decisionTime(clock, batch.now)
+      const as = <T>(work: (tx: Tx) => Promise<T>) => database.as(organisationId, work)
+
+      return whileHeartbeating(
+        () => ({}),
+        async (signal) => {
+          const world: SendingWorld = { as, email, now, signal, tally }
+          const { later, unclear } = await openAndDeliver(seats, false)
+          await settleUnclear(unclear, world, { sequenceId, lookUpAfterMs: drips.lookUpAfterMs })
+          for (const { at, seats: seatsLater } of later) {
+            const early = at.getTime() - now().getTime()
+            if (early > 0) await wait(early, undefined, { signal })
+            await openAndDeliver(seatsLater, true)
+          }
+          return tally.result(seats, now())
+
+          async function openAndDeliver(some: readonly number[], hasSlots: boolean, mostPerCall = email.mostPerCall) {
+            const opening = {
+              seats: some,
+              hasSlots,
+              mostPerCall,
+              now: now(),
+              tally,
+              publicUrl: drips.publicUrl,
+              logUnexpected,
+            }
+            const opened = await as((tx) => openTurns(tx, batch, opening))
+            for (const claimed of opened.claimed) {
+              const isRefused = await deliver(claimed, world)
+              // One of them may be at fault: each by itself, until one more refusal says that it is none of them.
+              if (isRefused && claimed.turns.length > 1) {
+                for (const { traveller } of claimed.turns) {
+                  const alone = await openAndDeliver([traveller.seat], true, 1)
+                  if (alone.isRefused) break
+                }
+              } else if (isRefused) return { ...opened, isRefused }
+            }
+            return { ...opened, isRefused: false }
+          }
+        },
+      )
+    },
+
+    /** Holds those of these people who are under way, each visible and to be resumed. */
+    async holdSeats({ organisationId, cohortId, seats, reason }: CohortRef & Hold): Promise<void> {
+      await database.as(organisationId, (tx) => holdSeated(tx, cohortId, seats, reason))
+    },
+
+    /** How many seats are taken. */
+    async countSeats({ organisationId, cohortId }: CohortRef): Promise<{ size: number }> {
+      return { size: await database.as(organisationId, (tx) => cohortSize(tx, cohortId)) }
+    },
+
+    /** Nobody takes a seat from here on; tells how many are taken. */
+    async closeCohort({ organisationId, cohortId, now }: CohortRef & { now: number }): Promise<{ size: number }> {
+      const at = decisionTime(clock, now)
+      return { size: await database.as(organisationId, (tx) => closeCohort(tx, cohortId, at)) }
+    },
+  }
+}
+
+interface Hold {
+  seats: Seat[]
+  reason: HeldByStory
+  /** ms since the epoch. */
+  now: number
+}

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto'
+import type { Tx } from '../../db/client.ts'
+import { type CohortGround, type Move, moveOn, recordDecisions } from '../../db/journeys.ts'
+import { claimMessages, type MessageBatch, skipMessages } from '../../db/messages.ts'
+import { type Candidate, messageRow, outgoing } from './outgoing.ts'
+import { type Paced, pace, type Timed } from './pacing.ts'
+import type { Tally } from './tally.ts'
+import { type CohortRef, needsFacts, takeTurns } from './turn-context.ts'
+import { decideTurn, holding, moveOf, type SendTurn, type Turn, type UnclearTurn } from './turns.ts'
+
+/** Messages that may be handed over now, in one call. */
+export interface Claimed {
+  batch: MessageBatch
+  turns: SendTurn[]
+  ground: CohortGround
+  /** When the sender's rate lets the last of them go. */
+  callAt: Date
+  /** When they were claimed, by the machine's monotonic clock: ms. */
+  claimedMs: number
+}
+
+/** What a look at the people of some seats has brought, besides what is recorded already. */
+export interface Opened {
+  claimed: Claimed[]
+  later: Paced['later']
+  unclear: UnclearTurn[]
+}
+
+export interface Opening {
+  seats: readonly number[]
+  /** Their sender's times were reserved before. */
+  hasSlots: boolean
+  mostPerCall: number
+  now: Date
+  tally: Tally
+  publicUrl: string
+  logUnexpected: (error: unknown) => void
+}
+
+/** Decides what becomes of the people on these seats, in one transaction and inside their turns, and claims the messages that go now. */
+export async function openTurns(tx: Tx, cohort: CohortRef, opening: Opening): Promise<Opened> {
+  const { seats, now, tally } = opening
+  const { seated, people, context } = await takeTurns(tx, cohort, seats, now)
+  const hashes = new Map(seated.map(({ enrolmentId, emailHash }) => [enrolmentId, emailHash]))
+  const known = new Set(seated.map(({ seat }) => seat))
+  for (const seat of seats) if (!known.has(seat)) tally.ended(seat)
+
+  const turns: Exclude<Turn, SendTurn>[] = []
+  const candidates: Candidate[] = []
+  for (const traveller of people) {
+    if (!sameBytes(hashes.get(traveller.enrolmentId), traveller.emailHash)) {
+      tally.due(traveller.seat, now, now) // the address has changed since its turn was taken
+      continue
+    }
+    try {
+      const turn = decideTurn(traveller, context)
+      if (turn.is !== 'send') turns.push(turn)
+      else {
+        const message = outgoing(turn, cohort, opening.publicUrl)
+        if ('missing' in message) turns.push(held(turn, 'missing_variable', message.missing))
+        else candidates.push(message)
+      }
+    } catch (error) {
+      opening.logUnexpected(error)
+      turns.push(held({ traveller, skipped: [], walked: { ...traveller, visited: [] } }, 'internal_error'))
+    }
+  }
+
+  const { going, later, refused } = opening.hasSlots
+    ? { going: candidates.map((candidate) => ({ candidate, at: now })), later: [], refused: [] }
+    : await pace(tx, candidates, now)
+  const claimed = inCalls(going, context.ground, opening)
+  for (const { batch } of claimed) await claimMessages(tx, batch)
+  await recordTurns(tx, cohort, { turns, claimed, refused, candidates }, opening)
+  return { claimed, later, unclear: turns.filter((turn) => turn.is === 'unclear') }
+}
+
+async function recordTurns(
+  tx: Tx,
+  cohort: CohortRef,
+  decided: { turns: Exclude<Turn, SendTurn>[]; claimed: Claimed[]; refused: Timed[]; candidates: Candidate[] },
+  { now, tally }: Opening,
+): Promise<void> {
+  const moving = decided.turns.filter((turn) => turn.is === 'move')
+  // A branch once taken stays taken: what happens meanwhile must not lead past the message that is claimed.
+  const branching = decided.claimed
+    .flatMap(({ turns }) => turns)
+    .filter(({ definition, isBehind }) => !isBehind && needsFacts(definition))
+  const waiting = decided.refused.filter(({ candidate }) => !candidate.turn.isBehind)
+  const moved = await moveOn(
+    tx,
+    [
+      ...moving.map(({ move }) => move),
+      ...branching.map((turn) => arrive(turn, now)),
+      ...waiting.map(({ candidate: { turn }, at }) => arrive(turn, at)),
+    ],
+    now,
+  )
+  const all = [...decided.turns, ...decided.candidates.map(({ turn }) => turn)]
+  await skipMessages(
+    tx,
+    all.flatMap(({ traveller, skipped }) =>
+      skipped.map(({ reason, ...act }) => ({ ...messageRow({ traveller, ...act }, cohort, randomUUID()), reason })),
+    ),
+    now,
+  )
+  await recordDecisions(
+    tx,
+    moving.flatMap(({ decision }) => decision ?? []),
+    now,
+  )
+
+  const standing = new Map(moved.map(({ enrolmentId, status }) => [enrolmentId, status]))
+  for (const { skipped } of all) for (const { reason } of skipped) tally.notSent(reason)
+  for (const turn of decided.turns) {
+    const { seat, status, enrolmentId } = turn.traveller
+    if (turn.is === 'unclear') continue
+    if (turn.notSent) tally.notSent(turn.notSent)
+    if (turn.is === 'stay') tally.stands(seat, status, null, null, now)
+    else {
+      tally.entered(turn.move.visited)
+      tally.stands(seat, standing.get(enrolmentId) ?? status, turn.move.dueAt, turn.move.reason, now)
+    }
+  }
+  for (const { candidate, at } of decided.refused) {
+    tally.notSent('sender_rate')
+    tally.due(candidate.turn.traveller.seat, at, now)
+  }
+
+  /** The person stands now where the message is: its outcome leads on from there. */
+  function arrive(turn: SendTurn, dueAt: Date): Move {
+    const move = { ...moveOf(turn.traveller, turn.walked), dueAt }
+    tally.entered(turn.walked.visited)
+    turn.traveller = { ...turn.traveller, stepKey: move.stepKey }
+    turn.walked = { ...turn.walked, visited: [] }
+    return move
+  }
+}
+
+function inCalls(going: readonly Timed[], ground: CohortGround, { mostPerCall, now }: Opening): Claimed[] {
+  const bySender = Map.groupBy(going, ({ candidate }) => candidate.turn.sender.id)
+  return [...bySender].flatMap(([senderId, ofSender]) =>
+    chunks(ofSender, mostPerCall).map((members): Claimed => {
+      const id = randomUUID()
+      return {
+        batch: {
+          id,
+          senderId,
+          providerKey: `batch/${id}`,
+          claim: randomUUID(),
+          claimedAt: now,
+          messages: members.map(({ candidate }) => candidate.member),
+        },
+        turns: members.map(({ candidate }) => candidate.turn),
+        ground,
+        callAt: members.at(-1)?.at ?? now,
+        claimedMs: performance.now(),
+      }
+    }),
+  )
+}
+
+function chunks<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
+}
+
+function held(
+  { traveller, skipped, walked }: Pick<SendTurn, 'traveller' | 'skipped'> & { walked: Parameters<typeof moveOf>[1] },
+  reason: 'internal_error' | 'missing_variable',
+  detail?: string,
+): Exclude<Turn, SendTurn> {
+  return {
+    is: 'move',
+    traveller,
+    skipped,
+    move: { ...moveOf(traveller, walked), status: 'held', reason },
+    ...(reason === 'missing_variable' && { notSent: reason }),
+    decision: holding(traveller, walked.stepKey, reason, detail),
+  }
+}
+
+function sameBytes(one: Uint8Array | null | undefined, other: Uint8Array | null): boolean {
+  return one === other || (one instanceof Uint8Array && other !== null && Buffer.from(one).equals(other))
+}

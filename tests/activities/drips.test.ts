@@ -1,0 +1,292 @@
+import { MockActivityEnvironment } from '@temporalio/testing'
+import { DefaultLogger } from '@temporalio/worker'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createDripActivities } from '../../activities/drips.ts'
+import { addressHash } from '../../db/addresses.ts'
+import { suppressAddress } from '../../db/suppressing.ts'
+import type { SeatOutcome } from '../../workflows/contracts/drip-sequence.ts'
+import { builtInPolicy } from '../../workflows/contracts/sending.ts'
+import { aMessage, type DripRows, dripRows, type WantedDrip } from '../support/drip-rows.ts'
+import { testOrganisation } from '../support/organisation.ts'
+import { resendOn } from '../support/resend.ts'
+import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts'
+
+const { database, organisationId } = await testOrganisation()
+const as = <T>(work: Parameters<typeof database.as<T>>[1]) => database.as(organisationId, work)
+
+const allDay = { ...builtInPolicy, window: { from: '00:00', to: '00:00', outside: 'hold' } } as const
+const noon = new Date('2026-03-02T12:00:00Z')
+const twoMessages = [aMessage('first'), { key: 'pause', type: 'wait', for: 'P1D' } as const, aMessage('second')]
+
+let sandbox: TestSandbox
+let now: Date
+beforeEach(async () => {
+  now = new Date()
+  sandbox = await startTestSandbox()
+})
+afterEach(() => sandbox.close())
+
+function drip(wanted: Partial<WantedDrip> = {}): Promise<DripRows> {
+  return dripRows(database, organisationId, { steps: twoMessages, policy: allDay, enteredAt: now, ...wanted })
+}
+
+type Changes = Parameters<typeof resendOn>[1] & { lookUpAfterMs?: number }
+
+/** One attempt at the turns of these seats; outcomes by seat. */
+async function advance(rows: DripRows, seats = rows.people.map(({ seat }) => seat), changes: Changes = {}) {
+  const { lookUpAfterMs = 0, ...resend } = changes
+  const activities = createDripActivities({
+    database,
+    email: resendOn(sandbox, resend),
+    clock: () => now,
+    drips: { quantumMs: 1_000, lookUpAfterMs, publicUrl: 'https://throughline.test' },
+    logUnexpected: (error) => process.stderr.write(`${String(error)}\n`),
+  })
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
+  const { sequenceId, cohortId } = rows
+  const batch = { organisationId, sequenceId, cohortId, seats, now: now.getTime() }
+  const { outcomes, moves }: Awaited<ReturnType<typeof activities.advance>> = await environment.run(
+    activities.advance,
+    batch,
+  )
+  return { outcomes: outcomes.toSorted((one, other) => one.seat - other.seat), moves }
+}
+
+const later = (ms: number) => (now = new Date(now.getTime() + ms))
+const seatsOf = (outcomes: SeatOutcome[], state: SeatOutcome['now']) =>
+  outcomes.filter((outcome) => outcome.now === state).map(({ seat }) => seat)
+const taken = async () => (await sandbox.messages('resend')).map(({ to }) => to).flat()
+const messages = () =>
+  as(
+    (tx) => tx<{ status: string; reason: string | null; stepKey: string }[]>`
+    select status, reason, step_key from messages order by id`,
+  )
+const statusesOf = async (rows: DripRows) =>
+  (
+    await as(
+      (tx) => tx<{ status: string }[]>`
+      select status from messages where sequence_id = ${rows.sequenceId} order by id`,
+    )
+  ).map(({ status }) => status)
+
+test('a whole journey: sent, waited a day, sent again, over', async () => {
+  const rows = await drip()
+  const first = await advance(rows)
+  expect(seatsOf(first.outcomes, 'due')).toEqual([1, 2, 3])
+  expect(first.moves).toMatchObject({ sent: { first: 3 }, entered: { first: 3, pause: 3 } })
+  later(86_400_000)
+  const second = await advance(rows)
+  expect(seatsOf(second.outcomes, 'ended')).toEqual([1, 2, 3])
+  expect(second.moves).toMatchObject({ sent: { second: 3 }, ended: { completed: 3 } })
+  expect((await taken()).toSorted()).toEqual(rows.people.flatMap(({ email }) => [email, email]).toSorted())
+  const batches = (await sandbox.requests({ provider: 'resend' })).filter(
+    ({ operation }) => operation === 'emails.batch',
+  )
+  expect(batches).toHaveLength(2)
+})
+
+test('looked at before it is time, nobody moves and nothing goes', async () => {
+  const rows = await drip()
+  await advance(rows)
+  later(3_600_000)
+  const { outcomes } = await advance(rows)
+  expect(seatsOf(outcomes, 'due')).toEqual([1, 2, 3])
+  expect(await taken()).toHaveLength(3)
+})
+
+test('the same turn taken twice at once sends once', async () => {
+  const rows = await drip({ people: 20 })
+  await Promise.all([advance(rows), advance(rows), advance(rows)])
+  expect(await taken()).toHaveLength(20)
+})
+
+test('a message carries the one-click header, its ids and the postal address', async () => {
+  const rows = await drip({ people: 1 })
+  await advance(rows)
+  const [message] = await as(
+    (tx) => tx<{ id: string; rendered: { headers: Record<string, string>; text: string; tags: object } }[]>`
+    select id, rendered from messages where sequence_id = ${rows.sequenceId}`,
+  )
+  expect(message?.rendered.headers['List-Unsubscribe-Post']).toBe('List-Unsubscribe=One-Click')
+  expect(message?.rendered.headers['List-Unsubscribe']).toMatch(/^<https:\/\/throughline\.test\/u\/[\w-]{22}>$/)
+  expect(message?.rendered.text).toContain('1 Main Street')
+  expect((await sandbox.messages('resend')).at(-1)?.tags).toMatchObject({ message_id: message?.id })
+})
+
+test('an address that is suppressed gets nothing, and the journey says why', async () => {
+  const rows = await drip({ people: 2 })
+  const [first] = rows.people
+  await as(
+    (tx) =>
+      tx`insert into suppressions (channel, address_hash, reason, actor)
+      values ('email', ${addressHash(organisationId, 'email', first?.email ?? '')}, 'manual', 'key:1')`,
+  )
+  await advance(rows)
+  expect(await taken()).toEqual([rows.people[1]?.email])
+  expect(
+    await as((tx) => tx`select status, reason from messages where enrolment_id = ${first?.enrolmentId ?? ''}`),
+  ).toEqual([{ status: 'skipped', reason: 'suppressed' }])
+})
+
+test('a variable that is not known holds that person and nobody else', async () => {
+  const rows = await drip({ steps: [aMessage('hello', { text: 'Dear {{ contact.properties.firstName }}' })] })
+  await as(
+    (tx) => tx`update contacts set properties = '{"firstName": "Ann"}' where id = ${rows.people[0]?.contactId ?? ''}`,
+  )
+  const { outcomes } = await advance(rows)
+  expect(seatsOf(outcomes, 'ended')).toEqual([1])
+  expect(seatsOf(outcomes, 'held')).toEqual([2, 3])
+  const [held] = await as(
+    (tx) => tx<{ data: { detail: string } }[]>`
+    select data from contact_events where type = 'enrolment.held' and enrolment_id = ${rows.people[1]?.enrolmentId ?? ''}`,
+  )
+  expect(held?.data.detail).toContain('contact.properties.firstName')
+})
+
+test('outside the window it is deferred to the opening hour of the person, with the reason on record', async () => {
+  now = new Date('2026-03-02T05:00:00Z')
+  const rows = await drip({ people: 1, timeZone: 'America/Chicago', policy: builtInPolicy })
+  const { outcomes, moves } = await advance(rows)
+  expect(outcomes).toEqual([{ seat: 1, now: 'due', dueAt: Date.parse('2026-03-02T14:00:00Z') }])
+  expect(moves.notSent).toEqual({ outside_window: 1 })
+  expect(await taken()).toEqual([])
+  const decisions = await as(
+    (tx) => tx`select type, data from contact_events where enrolment_id = ${rows.people[0]?.enrolmentId ?? ''}`,
+  )
+  expect(decisions).toMatchObject([
+    { type: 'message.deferred', data: { reason: 'outside_window', zone: 'America/Chicago' } },
+  ])
+})
+
+test('two sequences keep the gap between messages to one person', async () => {
+  now = noon
+  const policy = { ...allDay, minGap: 'PT4H' }
+  const one = await drip({ people: 1, policy })
+  const other = await drip({ people: 1, policy })
+  const [person] = one.people
+  await as(
+    (tx) =>
+      tx`update enrolments set contact_id = ${person?.contactId ?? ''} where id = ${other.people[0]?.enrolmentId ?? ''}`,
+  )
+  const outcomes = await Promise.all([advance(one), advance(other)])
+  expect(await taken()).toHaveLength(1)
+  const deferred = outcomes.flatMap(({ moves }) => moves.notSent.min_gap ?? [])
+  expect(deferred).toEqual([1])
+})
+
+test('an answer that got lost is asked for again under the same key', async () => {
+  const rows = await drip()
+  await sandbox.addFault({ provider: 'resend', kind: 'accept-then-drop', rate: 1, count: 1 })
+  const first = await advance(rows)
+  expect(seatsOf(first.outcomes, 'due')).toEqual([1, 2, 3])
+  expect(await statusesOf(rows)).toEqual(['sending', 'sending', 'sending'])
+  later(5_000)
+  await advance(rows)
+  await advance(rows)
+  expect(await statusesOf(rows)).toEqual(['sent', 'sent', 'sent'])
+  expect(await taken()).toHaveLength(3)
+})
+
+test('once the provider has forgotten the key, nothing is repeated: the message is looked up', async () => {
+  const rows = await drip()
+  await sandbox.addFault({ provider: 'resend', kind: 'accept-then-drop', rate: 1, count: 1 })
+  await advance(rows, undefined, { keyLifetimeMs: 0 })
+  later(60_000)
+  await advance(rows, undefined, { keyLifetimeMs: 0 })
+  expect(await statusesOf(rows)).toEqual(['unconfirmed', 'unconfirmed', 'unconfirmed'])
+  await advance(rows, undefined, { keyLifetimeMs: 0 })
+  expect(await statusesOf(rows)).toEqual(['sent', 'sent', 'sent'])
+  expect(await taken()).toHaveLength(3)
+})
+
+test('a message that was never taken is sent again after the look-up', async () => {
+  const rows = await drip({ people: 1 })
+  await sandbox.addFault({ provider: 'resend', kind: 'timeout', rate: 1, count: 1 })
+  await advance(rows, undefined, { keyLifetimeMs: 0, timeoutMs: 300 })
+  later(60_000)
+  for (let turn = 1; turn <= 3; turn += 1) await advance(rows, undefined, { keyLifetimeMs: 0 })
+  expect(await statusesOf(rows)).toEqual(['sent'])
+  expect(await taken()).toHaveLength(1)
+})
+
+test('somebody who opts out while a call is unclear is not in its repetition', async () => {
+  const rows = await drip({ people: 2 })
+  await sandbox.addFault({ provider: 'resend', kind: 'timeout', rate: 1, count: 1 })
+  await advance(rows, undefined, { timeoutMs: 300 })
+  const address = rows.people[0]?.email ?? ''
+  await as((tx) =>
+    suppressAddress(
+      tx,
+      {
+        organisationId,
+        channel: 'email',
+        address,
+        purpose: 'marketing',
+        reason: 'unsubscribed',
+        actor: 'test',
+        sourceKey: 'test/1',
+        occurredAt: now,
+      },
+      { requestId: 'test', now },
+    ),
+  )
+  for (let turn = 1; turn <= 6; turn += 1) {
+    later(30_000)
+    await advance(rows)
+  }
+  expect(await taken()).toEqual([rows.people[1]?.email])
+})
+
+test('a provider that is too busy surely took nothing: it is tried later, and everybody waits', async () => {
+  const rows = await drip()
+  await sandbox.addFault({ provider: 'resend', kind: 'status', status: 429, retryAfterSeconds: 20, rate: 1, count: 1 })
+  const { outcomes, moves } = await advance(rows)
+  expect(
+    outcomes.map((outcome) => outcome.now === 'due' && Math.round((outcome.dueAt - now.getTime()) / 10_000)),
+  ).toEqual([2, 2, 2])
+  expect(moves.notSent).toEqual({ sender_rate: 3 })
+  expect(await statusesOf(rows)).toEqual(['planned', 'planned', 'planned'])
+  await advance(rows)
+  expect(await taken()).toEqual([])
+  later(21_000)
+  await advance(rows)
+  expect(await taken()).toHaveLength(3)
+})
+
+test('a sender sends exactly at its rate, whoever asks', async () => {
+  const one = await drip({ people: 30, ratePerSecond: 10 })
+  const clock = () => new Date()
+  now = clock()
+  const activities = createDripActivities({
+    database,
+    email: resendOn(sandbox),
+    clock,
+    drips: { quantumMs: 1_000, lookUpAfterMs: 0, publicUrl: 'https://throughline.test' },
+    logUnexpected: () => {},
+  })
+  const seats = one.people.map(({ seat }) => seat)
+  const run = (some: number[]) =>
+    new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(activities.advance, {
+      organisationId,
+      sequenceId: one.sequenceId,
+      cohortId: one.cohortId,
+      seats: some,
+      now: Date.now(),
+    })
+  await Promise.all([run(seats.slice(0, 10)), run(seats.slice(10, 20)), run(seats.slice(20))])
+  const times = (await sandbox.messages('resend')).map(({ at }) => Date.parse(at))
+  expect(times).toHaveLength(30)
+  const first = times[0] ?? 0
+  for (const [index, at] of times.entries()) expect(at - first).toBeGreaterThanOrEqual((index - 10) * 100 - 50)
+})
+
+test('a paused sequence keeps everyone where they are', async () => {
+  const rows = await drip()
+  await as((tx) => tx`update sequences set status = 'paused' where id = ${rows.sequenceId}`)
+  const { outcomes } = await advance(rows)
+  expect(seatsOf(outcomes, 'asleep')).toEqual([1, 2, 3])
+  await as((tx) => tx`update sequences set status = 'live' where id = ${rows.sequenceId}`)
+  await advance(rows)
+  expect(await taken()).toHaveLength(3)
+  expect((await messages()).length).toBeGreaterThan(0)
+})

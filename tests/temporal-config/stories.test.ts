@@ -1,0 +1,70 @@
+import type { JSONValue } from 'postgres'
+import { expect, test, vi } from 'vitest'
+import { dripStory } from '../../db/contact-events.ts'
+import { deliverDue, enqueueSignal } from '../../db/outbox.ts'
+import { createStories } from '../../temporal-config/stories.ts'
+import { cohortState, dripSequenceId, lookAgain, seatsTaken } from '../../workflows/contracts/drip-sequence.ts'
+import { type CohortRows, cohortRows, workOnCohorts } from '../support/drip-cohorts.ts'
+import { testOrganisation } from '../support/organisation.ts'
+import { ownNamespace } from '../support/temporal.ts'
+
+const { client, connection } = await ownNamespace('signals')
+const { database, system, organisationId } = await testOrganisation()
+const stories = createStories(client)
+const patience = { timeout: 20_000, interval: 50 }
+
+/** A cohort's story that the outbox is told of. */
+function cohort() {
+  const ids = { organisationId, sequenceId: crypto.randomUUID(), cohortId: crypto.randomUUID() }
+  const workflowId = dripSequenceId(ids.sequenceId, ids.cohortId)
+  return {
+    handle: client.workflow.getHandle(workflowId),
+    /** Puts the signal into the outbox and delivers it so many times. */
+    async tell(signal: { name: string }, signalArgs: JSONValue, times = 1) {
+      const told = { ...dripStory(ids), requestId: 'test', signal: signal.name, signalArgs }
+      const id = await database.as(organisationId, (tx) => enqueueSignal(tx, told, new Date()))
+      let delivered = 0
+      for (let time = 0; time < times; time += 1) {
+        await system`update outbox set status = 'pending' where id = ${id}` // as after a kill between delivery and commit
+        delivered += (await deliverDue(system, stories, { now: new Date(), limit: 10, workflowId })).delivered
+      }
+      return delivered
+    },
+  }
+}
+
+const work = (rows: CohortRows) => workOnCohorts({ client, connection }, rows)
+
+test('a signal to a story that does not run yet starts it, whichever comes first, and is told to it', async () => {
+  const { handle, tell } = cohort()
+  const rows = cohortRows(() => [0, null], 3)
+  await using _ = await work(rows)
+  expect(await tell(lookAgain, { seats: [2] })).toBe(1)
+  expect(await tell(seatsTaken, { upTo: 3 })).toBe(1)
+  await vi.waitFor(() => expect(rows.acts.map(({ seat }) => seat)).toEqual([1, 2, 3]), patience)
+  expect(await (await handle.describe()).staticSummary()).toBe('Up to 500 people on their way through a sequence')
+})
+
+test('a signal that is delivered twice changes what one does', async () => {
+  const { handle, tell } = cohort()
+  const rows = cohortRows(() => [0, null], 2)
+  await using _ = await work(rows)
+  expect(await tell(seatsTaken, { upTo: 2 }, 3)).toBe(3)
+  await vi.waitFor(async () => expect(await handle.query(cohortState)).toMatchObject({ atTurn: 0 }), patience)
+  for (const seat of [1, 2]) rows.happened(seat, Date.now())
+  expect(await tell(lookAgain, { seats: [1, 2] }, 3)).toBe(3)
+  await vi.waitFor(async () => expect(await handle.query(cohortState)).toMatchObject({ ended: 2 }), patience)
+  expect(rows.acts.map(({ seat, act }) => `${seat}/${act}`).toSorted()).toEqual(['1/0', '1/1', '2/0', '2/1'])
+})
+
+test('a signal to a story that is over is delivered and starts nothing', async () => {
+  const { handle, tell } = cohort()
+  const rows = cohortRows(() => [0], 500)
+  await using _ = await work(rows)
+  await tell(seatsTaken, { upTo: 500 })
+  expect(await handle.result()).toEqual({ enrolled: 500 })
+  const { runId } = await handle.describe()
+  expect(await tell(lookAgain, { seats: [1] }, 2)).toBe(2)
+  expect((await handle.describe()).runId).toBe(runId)
+  expect((await handle.describe()).status.name).toBe('COMPLETED')
+})
