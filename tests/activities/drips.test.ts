@@ -1,8 +1,9 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createDripActivities } from '../../activities/drips.ts'
 import { addressHash } from '../../db/addresses.ts'
+import { resolveMessage } from '../../db/message-resolutions.ts'
 import { suppressAddress } from '../../db/suppressing.ts'
 import type { SeatOutcome } from '../../workflows/contracts/drip-sequence.ts'
 import { builtInPolicy } from '../../workflows/contracts/sending.ts'
@@ -289,4 +290,103 @@ test('a paused sequence keeps everyone where they are', async () => {
   await advance(rows)
   expect(await taken()).toHaveLength(3)
   expect((await messages()).length).toBeGreaterThan(0)
+})
+
+test('a call that comes too long after its claim is not made', async () => {
+  const rows = await drip()
+  // As if the process had been frozen just before the call.
+  const { now: realNow } = performance
+  const frozenMs = () => (new Error('who asks').stack?.includes('deliveries.ts') ? 10_001 : 0)
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => realNow.call(performance) + frozenMs())
+  await advance(rows)
+  clock.mockRestore()
+  expect(await taken()).toEqual([])
+  expect(await statusesOf(rows)).toEqual(['planned', 'planned', 'planned'])
+  await advance(rows)
+  expect(await taken()).toHaveLength(3)
+})
+
+test('an address that the provider will never take costs that person a message and nobody else', async () => {
+  const rows = await drip()
+  const [first] = rows.people
+  await as(
+    (tx) => tx`
+    update contacts set email = 'nobody@nowhere', email_hash = ${addressHash(organisationId, 'email', 'nobody@nowhere')}
+    where id = ${first?.contactId ?? ''}`,
+  )
+  const { moves } = await advance(rows)
+  expect((await statusesOf(rows)).toSorted()).toEqual(['rejected', 'sent', 'sent'])
+  expect(moves).toMatchObject({ sent: { first: 2 }, notSent: { rejected: 1 } })
+  expect(await taken()).toHaveLength(2)
+})
+
+test("a key that the provider does not know is nobody's fault: it is tried again later, and not once for each", async () => {
+  const rows = await drip({ people: 30 })
+  const { outcomes, moves } = await advance(rows, undefined, { apiKey: 'wrong' })
+  expect(seatsOf(outcomes, 'due')).toHaveLength(30)
+  expect(Object.keys(moves.notSent)).toEqual(['provider:invalid_key'])
+  expect(await sandbox.requests({ provider: 'resend' })).toHaveLength(2)
+  later(301_000)
+  await advance(rows)
+  expect(await taken()).toHaveLength(30)
+})
+
+test('a message that nobody can tell of lets the journey go on after the time that the policy gives', async () => {
+  const rows = await drip({ people: 1 })
+  const onlySends = { keyLifetimeMs: 0, apiKey: 'sending' }
+  await sandbox.addFault({ provider: 'resend', kind: 'accept-then-drop', rate: 1, count: 1 })
+  for (let turn = 1; turn <= 3; turn += 1) {
+    await advance(rows, undefined, onlySends)
+    later(60_000)
+  }
+  expect(await statusesOf(rows)).toEqual(['unconfirmed'])
+  later(3_600_000)
+  const { moves } = await advance(rows, undefined, onlySends)
+  expect(moves.entered).toEqual({ first: 1, pause: 1 })
+  expect(await statusesOf(rows)).toEqual(['unconfirmed'])
+
+  const messageId = (
+    await as((tx) => tx<{ id: string }[]>`select id from messages where sequence_id = ${rows.sequenceId}`)
+  )[0]?.id
+  await as((tx) => resolveMessage(tx, messageId ?? '', 'send_again', { actor: 'key:1', requestId: 'test', now }))
+  const { outcomes } = await advance(rows)
+  expect(await taken()).toHaveLength(2)
+  expect(outcomes).toMatchObject([{ now: 'due' }])
+  expect((await as((tx) => tx`select step_key from enrolments where sequence_id = ${rows.sequenceId}`))[0]).toEqual({
+    stepKey: 'pause',
+  })
+})
+
+test('archived while on their way, people leave', async () => {
+  const rows = await drip()
+  await as((tx) => tx`update sequences set status = 'archived' where id = ${rows.sequenceId}`)
+  const { outcomes, moves } = await advance(rows)
+  expect(seatsOf(outcomes, 'ended')).toEqual([1, 2, 3])
+  expect(moves.ended).toEqual({ sequence_archived: 3 })
+})
+
+test('what somebody does while their message is on its way is not missed by the wait behind it', async () => {
+  const wait = {
+    key: 'answer',
+    type: 'wait',
+    event: { firstOf: [{ type: 'custom.booked', next: 'end' }], timeout: 'P7D' },
+  } as const
+  const rows = await drip({
+    people: 1,
+    steps: [
+      aMessage('first'),
+      { ...wait, event: { ...wait.event, firstOf: [...wait.event.firstOf] } },
+      aMessage('second'),
+    ],
+  })
+  const [person] = rows.people
+  await advance(rows)
+  await as(
+    (tx) => tx`
+    insert into contact_events (contact_id, type, source_key, occurred_at)
+    values (${person?.contactId ?? ''}, 'custom.booked', ${crypto.randomUUID()}, ${now})`,
+  )
+  const { outcomes } = await advance(rows)
+  expect(seatsOf(outcomes, 'ended')).toEqual([1])
+  expect(await taken()).toHaveLength(1)
 })

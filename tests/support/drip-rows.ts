@@ -16,10 +16,10 @@ export const aMessage = (key: string, changes: Partial<MessageStep> = {}): Messa
 export interface DripRows {
   organisationId: string
   sequenceId: string
+  /** Of the first of them. */
   cohortId: string
   senderId: string
-  /** By seat, from 1. */
-  people: { seat: number; enrolmentId: string; contactId: string; email: string }[]
+  people: { seat: number; cohortId: string; enrolmentId: string; contactId: string; email: string }[]
 }
 
 export interface WantedDrip {
@@ -29,11 +29,13 @@ export interface WantedDrip {
   ratePerSecond?: number
   policy?: SendingPolicy
   enteredAt?: Date
-  /** Of all of them. */
-  timeZone?: string
+  /** Of all of them, or of each by number from 0. */
+  timeZone?: string | ((index: number) => string)
+  /** Whether everybody has a cohort of their own. */
+  eachAlone?: boolean
 }
 
-/** A live sequence with a cohort of people who have just entered it. */
+/** A live sequence with a cohort of people who have just entered it, on seats from 1. */
 export function dripRows(database: Database, organisationId: string, wanted: WantedDrip): Promise<DripRows> {
   const {
     steps,
@@ -43,6 +45,7 @@ export function dripRows(database: Database, organisationId: string, wanted: Wan
     policy,
     enteredAt = new Date(),
     timeZone = 'UTC',
+    eachAlone = false,
   } = wanted
   return database.as(organisationId, async (tx) => {
     const senderId = rowId(
@@ -70,24 +73,31 @@ export function dripRows(database: Database, organisationId: string, wanted: Wan
     await tx`
       insert into sequence_versions (sequence_id, version, definition, actor, created_at)
       values (${sequenceId}, 1, ${tx.json(JSON.parse(JSON.stringify(whole)))}, 'key:1', now())`
-    const cohortId = rowId(
-      await tx`insert into cohorts (sequence_id, size, created_at) values (${sequenceId}, ${people}, ${enteredAt}) returning id`,
-    )
+    const newCohort = async (size: number) =>
+      rowId(
+        await tx`
+          insert into cohorts (sequence_id, size, closed_at, created_at)
+          values (${sequenceId}, ${size}, ${enteredAt}, ${enteredAt}) returning id`,
+      )
+    const shared = eachAlone ? '' : await newCohort(people)
     const seated: DripRows['people'] = []
-    for (let seat = 1; seat <= people; seat += 1) {
-      const email = `person${seat}-${crypto.randomUUID().slice(0, 8)}@example.com`
+    for (let index = 0; index < people; index += 1) {
+      const [cohortId, seat] = eachAlone ? [await newCohort(1), 1] : [shared, index + 1]
+      const email = `person${index}-${crypto.randomUUID().slice(0, 8)}@example.com`
+      const zone = typeof timeZone === 'string' ? timeZone : timeZone(index)
       const contactId = rowId(
         await tx`
           insert into contacts (email, email_hash, time_zone)
-          values (${email}, ${addressHash(organisationId, 'email', email)}, ${timeZone}) returning id`,
+          values (${email}, ${addressHash(organisationId, 'email', email)}, ${zone}) returning id`,
       )
       const enrolmentId = rowId(
         await tx`
           insert into enrolments (sequence_id, contact_id, cohort_id, seat, version, due_at, source, created_at)
           values (${sequenceId}, ${contactId}, ${cohortId}, ${seat}, 1, ${enteredAt}, 'key:1', ${enteredAt}) returning id`,
       )
-      seated.push({ seat, enrolmentId, contactId, email })
+      seated.push({ seat, cohortId, enrolmentId, contactId, email })
     }
+    const cohortId = seated[0]?.cohortId ?? shared
     return { organisationId, sequenceId, cohortId, senderId, people: seated }
   })
 }
