@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Database, Tx } from '../db/client.ts'
-import { closeCohort, cohortSize, holdSeated } from '../db/journeys.ts'
+import { closeCohort, holdSeated, seatsTaken } from '../db/journeys.ts'
 import type { CohortMoves, HeldByStory, Seat, SeatOutcome } from '../workflows/contracts/drip-sequence.ts'
 import { type Clock, decisionTime } from './clock.ts'
 import { whileHeartbeating } from './heartbeat.ts'
@@ -17,6 +17,9 @@ export interface CohortRef {
 }
 
 export type DripActivities = ReturnType<typeof createDripActivities>
+
+/** Of the 5 s after which a silent worker is given up (`sendBatch`). */
+const beatMs = 1_500
 
 export interface DripSettings {
   /** Later wake-ups are rounded up to a multiple of it, so that people share timers and batches. */
@@ -91,6 +94,7 @@ export function createDripActivities({
             return { ...opened, isRefused: false }
           }
         },
+        beatMs,
       )
     },
 
@@ -99,9 +103,9 @@ export function createDripActivities({
       await database.as(organisationId, (tx) => holdSeated(tx, cohortId, seats, reason))
     },
 
-    /** How many seats are taken. */
-    async countSeats({ organisationId, cohortId }: CohortRef): Promise<{ size: number }> {
-      return { size: await database.as(organisationId, (tx) => cohortSize(tx, cohortId)) }
+    /** How many seats are taken, and whether more will be. */
+    async countSeats({ organisationId, cohortId }: CohortRef): Promise<{ size: number; isClosed: boolean }> {
+      return database.as(organisationId, (tx) => seatsTaken(tx, cohortId))
     },
 
     /** Nobody takes a seat from here on; tells how many are taken. */

@@ -199,10 +199,11 @@ export async function holdSeated(tx: Tx, cohortId: string, seats: readonly numbe
     where cohort_id = ${cohortId} and seat = any(${[...seats]}) and status in ('active', 'paused')`
 }
 
-/** How many have entered the cohort. */
-export async function cohortSize(tx: Tx, cohortId: string): Promise<number> {
-  const [row] = await tx<{ size: number }[]>`select size from cohorts where id = ${cohortId}`
-  return row?.size ?? 0
+/** How many have entered the cohort, and whether more may. One that is not there has nobody. */
+export async function seatsTaken(tx: Tx, cohortId: string): Promise<{ size: number; isClosed: boolean }> {
+  const [row] = await tx<{ size: number; isClosed: boolean }[]>`
+    select size, closed_at is not null as is_closed from cohorts where id = ${cohortId}`
+  return row ?? { size: 0, isClosed: true }
 }
 
 /** Nobody enters the cohort any more; returns how many have. Takes the sequence's turn, as enrolling does. */

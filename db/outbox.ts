@@ -31,8 +31,8 @@ export function enqueueStart(tx: Tx, start: Start, now: Date): Promise<string> {
 }
 
 /**
- * Puts what a story has to be told into the transaction that makes it true; returns the row's id. One that does not run yet is started, one
- * that has ended is left alone. It may be told twice.
+ * Puts what a story has to be told into the transaction that makes it true; returns the row's id. One that does not run is
+ * started, also one that has ended: stories that are told things go by rows. It may be told twice.
  */
 export function enqueueSignal(
   tx: Tx,

@@ -28,7 +28,7 @@ import { unlessFailed } from './parts/problems.ts'
 import { createRoster } from './parts/roster.ts'
 import { createTurns } from './parts/turns.ts'
 
-const { closeCohort } = proxyActivities<DripActivities>(databaseStep)
+const { closeCohort, countSeats } = proxyActivities<DripActivities>(databaseStep)
 
 /** How long people may enter, and how long a run lasts at most, so that old code runs out. */
 const dayMs = 86_400_000
@@ -53,7 +53,10 @@ export async function dripSequence(input: DripSequenceInput): Promise<DripResult
   bindMessages()
 
   try {
-    if (!carried) showStatus('running')
+    if (!carried) {
+      showStatus('running')
+      void lookAround()
+    }
     for (;;) {
       if (isOver() || runIsLong()) break
       turns.begin()
@@ -93,9 +96,16 @@ export async function dripSequence(input: DripSequenceInput): Promise<DripResult
     )
   }
 
+  /** Who sits there already: the story may have been begun again long after its first people came. */
+  async function lookAround(): Promise<void> {
+    const there = await unlessFailed(countSeats(cohort))
+    roster.admit(there?.size, Date.now())
+    isClosed ||= there?.isClosed === true
+    stir()
+  }
+
   async function close(): Promise<void> {
-    const { organisationId, cohortId } = cohort
-    const closed = await unlessFailed(closeCohort({ organisationId, cohortId, now: Date.now() }))
+    const closed = await unlessFailed(closeCohort({ ...cohort, now: Date.now() }))
     roster.admit(closed?.size, Date.now())
     isClosed = true
   }

@@ -48,7 +48,7 @@ export function cohortRows(waitsOf: Waits, taken = 0): CohortRows {
   const rows = new Map<Seat, Row>()
   const atTurn = new Set<Seat>()
   const cohort: CohortRows = {
-    activities: { advance, holdSeats, countSeats: async () => ({ size: cohort.taken }), closeCohort },
+    activities: { advance, holdSeats, countSeats, closeCohort },
     acts: [],
     batches: [],
     held: new Map(),
@@ -99,6 +99,10 @@ export function cohortRows(waitsOf: Waits, taken = 0): CohortRows {
 
   async function holdSeats({ seats, reason }: Parameters<DripActivities['holdSeats']>[0]): Promise<void> {
     for (const seat of seats) cohort.held.set(seat, reason)
+  }
+
+  async function countSeats() {
+    return { size: cohort.taken, isClosed: cohort.isClosed }
   }
 
   async function closeCohort() {

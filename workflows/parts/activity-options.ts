@@ -32,11 +32,11 @@ export const outsideBatch = {
 
 /**
  * A batch of people at their turn: seconds, so that a killed worker is noticed within 5 s and the next attempt goes on from the rows. Few
- * attempts, since a batch that keeps failing is halved until it is known who fails.
+ * attempts, since a batch that keeps failing is halved until it is known who fails; enough for a worker that is killed again and again.
  */
 export const sendBatch = {
   taskQueue: sendsQueue,
   startToCloseTimeout: '2 minutes',
   heartbeatTimeout: '5 seconds',
-  retry: { initialInterval: '200 milliseconds', maximumInterval: '2 seconds', maximumAttempts: 3 },
+  retry: { initialInterval: '100 milliseconds', maximumInterval: '2 seconds', maximumAttempts: 4 },
 } satisfies ActivityOptions

@@ -8,7 +8,10 @@ import { cohortSize } from '../contracts/sequences.ts'
 export interface Roster {
   /** Takes in who is not yet, up to this seat: they are due at once. */
   admit(upTo: unknown, now: number): void
-  /** Has these due at once, held ones too; no list of seats: everyone. Whose turn it is right now has another one after it. */
+  /**
+   * Has these due at once, held ones too; no list of seats: everyone who has not ended. Whoever has and is named comes back for a turn: a
+   * message of theirs may be wanted again. Whose turn it is right now has another one after it.
+   */
   lookAgain(now: number, seats?: unknown): void
   /** Begins the turn of who is due, the longest due first. */
   take(most: number, now: number): Seat[]
@@ -51,11 +54,12 @@ export function createRoster(carried?: CarriedCohort): Roster {
   }
 
   function lookAgain(now: number, seats: unknown): void {
-    for (const seat of Array.isArray(seats) ? seats.filter(isPresent) : present()) {
+    for (const seat of Array.isArray(seats) ? seats.filter(isTaken) : present()) {
       if (atTurn.has(seat)) again.add(seat)
       else {
+        if (!isPresent(seat)) ended -= 1
         held.delete(seat)
-        dueAt[seat] = Math.min(dueOf(seat), now)
+        dueAt[seat] = isPresent(seat) ? Math.min(dueOf(seat), now) : now
       }
     }
   }
@@ -124,6 +128,10 @@ export function createRoster(carried?: CarriedCohort): Roster {
     return { admitted, waiting: byTime, held: [...held], ended }
   }
 
+  function isTaken(seat: unknown): seat is Seat {
+    return typeof seat === 'number' && Number.isInteger(seat) && seat >= 1 && seat <= admitted
+  }
+
   function isPresent(seat: unknown): seat is Seat {
     return typeof seat === 'number' && !Number.isNaN(dueOf(seat))
   }
@@ -135,6 +143,9 @@ export function createRoster(carried?: CarriedCohort): Roster {
 
 function isOutcome(told: unknown): told is SeatOutcome {
   if (typeof told !== 'object' || told === null || !('seat' in told) || !('now' in told)) return false
-  if (told.now === 'due') return 'dueAt' in told && Number.isSafeInteger(told.dueAt)
+  if (told.now === 'due') return 'dueAt' in told && typeof told.dueAt === 'number' && isTime(told.dueAt)
   return told.now === 'asleep' || told.now === 'held' || told.now === 'ended'
 }
+
+/** Beyond this no date can be shown. */
+const isTime = (ms: number) => Number.isInteger(ms) && Math.abs(ms) <= 8.64e15

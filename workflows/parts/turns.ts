@@ -29,7 +29,6 @@ export function createTurns(
   cohort: CohortRef & { sequenceId: string },
   { roster, view, onEnd }: { roster: Roster; view: CohortView; onEnd: () => void },
 ): Turns {
-  const { organisationId, cohortId } = cohort
   let batches = 0
   return {
     begin() {
@@ -64,7 +63,7 @@ export function createTurns(
       return hold(roster.settle(seats, told.outcomes, begun, Date.now()), 'internal_error')
     }
     // An outage is nobody's fault, and this step outlasts it. Who fails while the database answers is found by halving.
-    await unlessFailed(countSeats({ organisationId, cohortId }))
+    await unlessFailed(countSeats(cohort))
     if (seats.length === 1) return isSecondTime ? hold(seats, 'internal_error') : lookAt(seats, true)
     const middle = Math.ceil(seats.length / 2)
     await lookAt(seats.slice(0, middle))
@@ -73,7 +72,7 @@ export function createTurns(
 
   async function hold(seats: Seat[], reason: HeldByStory): Promise<void> {
     if (seats.length === 0) return
-    await unlessFailed(holdSeats({ organisationId, cohortId, seats, reason, now: Date.now() }))
+    await unlessFailed(holdSeats({ ...cohort, seats, reason, now: Date.now() }))
     roster.hold(seats, Date.now())
     view.count({ notSent: { [reason]: seats.length } })
   }
