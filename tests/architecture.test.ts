@@ -35,7 +35,8 @@ const mayImport: Record<string, string[]> = {
   tests: ['anything'],
   bench: ['anything'],
   'bench/bare-campaign.ts': ['activities/analysis'],
-  'config.ts': [],
+  'config.ts': ['setting-kinds.ts'],
+  'setting-kinds.ts': [],
   'log.ts': [],
   'vitest.config.ts': ['anything'],
 }
