@@ -133,7 +133,7 @@ export interface UnclearBatch {
   members: UnclearMember[]
 }
 
-export interface UnclearMember {
+interface UnclearMember {
   id: string
   contactId: string
   enrolmentId: string

@@ -16,7 +16,7 @@ interface TurnBase {
   skipped: SkippedMessage[]
 }
 
-export interface MoveTurn extends TurnBase {
+interface MoveTurn extends TurnBase {
   is: 'move'
   move: Move
   notSent?: NotSentReason
@@ -24,7 +24,7 @@ export interface MoveTurn extends TurnBase {
 }
 
 /** Nothing, until something happens to them, or to the sequence. */
-export interface StayTurn extends TurnBase {
+interface StayTurn extends TurnBase {
   is: 'stay'
   notSent?: NotSentReason
 }
@@ -49,7 +49,7 @@ export interface SendTurn extends TurnBase {
   isBehind: boolean
 }
 
-export interface SkippedMessage {
+interface SkippedMessage {
   step: MessageStep
   definition: SequenceDefinition
   reason: NotSentReason
@@ -65,7 +65,7 @@ export interface TurnContext {
   now: Date
 }
 
-export const policyOf = ({ policy }: CohortGround): SendingPolicy => policy ?? builtInPolicy
+const policyOf = ({ policy }: CohortGround): SendingPolicy => policy ?? builtInPolicy
 
 /**
  * Decides what becomes of a person now: the story of a journey from one wake-up to the next. Steps that are over are passed; it ends at
@@ -232,7 +232,7 @@ export function moveBehind(
     : { ...place, status: 'exited', reason: to.reason }
 }
 
-export function isSuppressed({ suppressedFor }: Traveller, { purpose }: SequenceDefinition): boolean {
+function isSuppressed({ suppressedFor }: Traveller, { purpose }: SequenceDefinition): boolean {
   return suppressedFor.includes('all') || suppressedFor.includes(purpose)
 }
 

@@ -139,11 +139,12 @@ async function lookUp(turn: UnclearTurn, world: SendingWorld, { lookUpAfterMs }:
   const shownAt = claimedAt.getTime() + lookUpAfterMs
   if (at.getTime() < shownAt) return tally.due(traveller.seat, new Date(shownAt), at)
   if (message.lookUp === 'not_possible') return tally.stands(traveller.seat, traveller.status, givenUpAt, null, at)
-  const rendered = await as(async (tx) => (message.batchId ? await unclearBatches(tx, [message.batchId]) : []))
-  const member = rendered[0]?.members.find(({ id }) => id === message.id)
-  if (!member) throw new Error('an unconfirmed message without its call')
+  const [batch] = await as(async (tx) => (message.batchId ? unclearBatches(tx, [message.batchId]) : []))
+  const member = batch?.members.find(({ id }) => id === message.id)
+  if (!batch || !member) throw new Error('an unconfirmed message without its call')
   try {
-    const found = await email.lookUp(member.rendered, claimedAt, signal)
+    // From the first call on: one of its repetitions may have claimed it long after.
+    const found = await email.lookUp(member.rendered, batch.firstCalledAt, signal)
     await as((tx) =>
       recordLookUp(
         tx,

@@ -1,74 +1,15 @@
 import { MockActivityEnvironment } from '@temporalio/testing'
 import { DefaultLogger } from '@temporalio/worker'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { createDripActivities } from '../../activities/drips.ts'
 import { addressHash } from '../../db/addresses.ts'
-import { resolveMessage } from '../../db/message-resolutions.ts'
-import { suppressAddress } from '../../db/suppressing.ts'
-import type { SeatOutcome } from '../../workflows/contracts/drip-sequence.ts'
 import { builtInPolicy } from '../../workflows/contracts/sending.ts'
-import { aMessage, type DripRows, dripRows, type WantedDrip } from '../support/drip-rows.ts'
-import { testOrganisation } from '../support/organisation.ts'
+import { aMessage } from '../support/drip-rows.ts'
+import { allDay, dripTurns, seatsOf } from '../support/drip-turns.ts'
 import { resendOn } from '../support/resend.ts'
-import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts'
 
-const { database, organisationId } = await testOrganisation()
-const as = <T>(work: Parameters<typeof database.as<T>>[1]) => database.as(organisationId, work)
-
-const allDay = { ...builtInPolicy, window: { from: '00:00', to: '00:00', outside: 'hold' } } as const
-const noon = new Date('2026-03-02T12:00:00Z')
-const twoMessages = [aMessage('first'), { key: 'pause', type: 'wait', for: 'P1D' } as const, aMessage('second')]
-
-let sandbox: TestSandbox
-let now: Date
-beforeEach(async () => {
-  now = new Date()
-  sandbox = await startTestSandbox()
-})
-afterEach(() => sandbox.close())
-
-function drip(wanted: Partial<WantedDrip> = {}): Promise<DripRows> {
-  return dripRows(database, organisationId, { steps: twoMessages, policy: allDay, enteredAt: now, ...wanted })
-}
-
-type Changes = Parameters<typeof resendOn>[1] & { lookUpAfterMs?: number }
-
-/** One attempt at the turns of these seats; outcomes by seat. */
-async function advance(rows: DripRows, seats = rows.people.map(({ seat }) => seat), changes: Changes = {}) {
-  const { lookUpAfterMs = 0, ...resend } = changes
-  const activities = createDripActivities({
-    database,
-    email: resendOn(sandbox, resend),
-    clock: () => now,
-    drips: { quantumMs: 1_000, lookUpAfterMs, publicUrl: 'https://throughline.test' },
-    logUnexpected: (error) => process.stderr.write(`${String(error)}\n`),
-  })
-  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
-  const { sequenceId, cohortId } = rows
-  const batch = { organisationId, sequenceId, cohortId, seats, now: now.getTime() }
-  const { outcomes, moves }: Awaited<ReturnType<typeof activities.advance>> = await environment.run(
-    activities.advance,
-    batch,
-  )
-  return { outcomes: outcomes.toSorted((one, other) => one.seat - other.seat), moves }
-}
-
-const later = (ms: number) => (now = new Date(now.getTime() + ms))
-const seatsOf = (outcomes: SeatOutcome[], state: SeatOutcome['now']) =>
-  outcomes.filter((outcome) => outcome.now === state).map(({ seat }) => seat)
-const taken = async () => (await sandbox.messages('resend')).map(({ to }) => to).flat()
-const messages = () =>
-  as(
-    (tx) => tx<{ status: string; reason: string | null; stepKey: string }[]>`
-    select status, reason, step_key from messages order by id`,
-  )
-const statusesOf = async (rows: DripRows) =>
-  (
-    await as(
-      (tx) => tx<{ status: string }[]>`
-      select status from messages where sequence_id = ${rows.sequenceId} order by id`,
-    )
-  ).map(({ status }) => status)
+const { database, organisationId, as, sandbox, now, later, setClock, drip, advance, taken, statusesOf } =
+  await dripTurns()
 
 test('a whole journey: sent, waited a day, sent again, over', async () => {
   const rows = await drip()
@@ -80,7 +21,7 @@ test('a whole journey: sent, waited a day, sent again, over', async () => {
   expect(seatsOf(second.outcomes, 'ended')).toEqual([1, 2, 3])
   expect(second.moves).toMatchObject({ sent: { second: 3 }, ended: { completed: 3 } })
   expect((await taken()).toSorted()).toEqual(rows.people.flatMap(({ email }) => [email, email]).toSorted())
-  const batches = (await sandbox.requests({ provider: 'resend' })).filter(
+  const batches = (await sandbox().requests({ provider: 'resend' })).filter(
     ({ operation }) => operation === 'emails.batch',
   )
   expect(batches).toHaveLength(2)
@@ -111,7 +52,7 @@ test('a message carries the one-click header, its ids and the postal address', a
   expect(message?.rendered.headers['List-Unsubscribe-Post']).toBe('List-Unsubscribe=One-Click')
   expect(message?.rendered.headers['List-Unsubscribe']).toMatch(/^<https:\/\/throughline\.test\/u\/[\w-]{22}>$/)
   expect(message?.rendered.text).toContain('1 Main Street')
-  expect((await sandbox.messages('resend')).at(-1)?.tags).toMatchObject({ message_id: message?.id })
+  expect((await sandbox().messages('resend')).at(-1)?.tags).toMatchObject({ message_id: message?.id })
 })
 
 test('an address that is suppressed gets nothing, and the journey says why', async () => {
@@ -145,7 +86,7 @@ test('a variable that is not known holds that person and nobody else', async () 
 })
 
 test('outside the window it is deferred to the opening hour of the person, with the reason on record', async () => {
-  now = new Date('2026-03-02T05:00:00Z')
+  setClock(new Date('2026-03-02T05:00:00Z'))
   const rows = await drip({ people: 1, timeZone: 'America/Chicago', policy: builtInPolicy })
   const { outcomes, moves } = await advance(rows)
   expect(outcomes).toEqual([{ seat: 1, now: 'due', dueAt: Date.parse('2026-03-02T14:00:00Z') }])
@@ -160,7 +101,7 @@ test('outside the window it is deferred to the opening hour of the person, with 
 })
 
 test('two sequences keep the gap between messages to one person', async () => {
-  now = noon
+  setClock(new Date('2026-03-02T12:00:00Z'))
   const policy = { ...allDay, minGap: 'PT4H' }
   const one = await drip({ people: 1, policy })
   const other = await drip({ people: 1, policy })
@@ -175,75 +116,19 @@ test('two sequences keep the gap between messages to one person', async () => {
   expect(deferred).toEqual([1])
 })
 
-test('an answer that got lost is asked for again under the same key', async () => {
-  const rows = await drip()
-  await sandbox.addFault({ provider: 'resend', kind: 'accept-then-drop', rate: 1, count: 1 })
-  const first = await advance(rows)
-  expect(seatsOf(first.outcomes, 'due')).toEqual([1, 2, 3])
-  expect(await statusesOf(rows)).toEqual(['sending', 'sending', 'sending'])
-  later(5_000)
-  await advance(rows)
-  await advance(rows)
-  expect(await statusesOf(rows)).toEqual(['sent', 'sent', 'sent'])
-  expect(await taken()).toHaveLength(3)
-})
-
-test('once the provider has forgotten the key, nothing is repeated: the message is looked up', async () => {
-  const rows = await drip()
-  await sandbox.addFault({ provider: 'resend', kind: 'accept-then-drop', rate: 1, count: 1 })
-  await advance(rows, undefined, { keyLifetimeMs: 0 })
-  later(60_000)
-  await advance(rows, undefined, { keyLifetimeMs: 0 })
-  expect(await statusesOf(rows)).toEqual(['unconfirmed', 'unconfirmed', 'unconfirmed'])
-  await advance(rows, undefined, { keyLifetimeMs: 0 })
-  expect(await statusesOf(rows)).toEqual(['sent', 'sent', 'sent'])
-  expect(await taken()).toHaveLength(3)
-})
-
-test('a message that was never taken is sent again after the look-up', async () => {
-  const rows = await drip({ people: 1 })
-  await sandbox.addFault({ provider: 'resend', kind: 'timeout', rate: 1, count: 1 })
-  await advance(rows, undefined, { keyLifetimeMs: 0, timeoutMs: 300 })
-  later(60_000)
-  for (let turn = 1; turn <= 3; turn += 1) await advance(rows, undefined, { keyLifetimeMs: 0 })
-  expect(await statusesOf(rows)).toEqual(['sent'])
-  expect(await taken()).toHaveLength(1)
-})
-
-test('somebody who opts out while a call is unclear is not in its repetition', async () => {
-  const rows = await drip({ people: 2 })
-  await sandbox.addFault({ provider: 'resend', kind: 'timeout', rate: 1, count: 1 })
-  await advance(rows, undefined, { timeoutMs: 300 })
-  const address = rows.people[0]?.email ?? ''
-  await as((tx) =>
-    suppressAddress(
-      tx,
-      {
-        organisationId,
-        channel: 'email',
-        address,
-        purpose: 'marketing',
-        reason: 'unsubscribed',
-        actor: 'test',
-        sourceKey: 'test/1',
-        occurredAt: now,
-      },
-      { requestId: 'test', now },
-    ),
-  )
-  for (let turn = 1; turn <= 6; turn += 1) {
-    later(30_000)
-    await advance(rows)
-  }
-  expect(await taken()).toEqual([rows.people[1]?.email])
-})
-
 test('a provider that is too busy surely took nothing: it is tried later, and everybody waits', async () => {
   const rows = await drip()
-  await sandbox.addFault({ provider: 'resend', kind: 'status', status: 429, retryAfterSeconds: 20, rate: 1, count: 1 })
+  await sandbox().addFault({
+    provider: 'resend',
+    kind: 'status',
+    status: 429,
+    retryAfterSeconds: 20,
+    rate: 1,
+    count: 1,
+  })
   const { outcomes, moves } = await advance(rows)
   expect(
-    outcomes.map((outcome) => outcome.now === 'due' && Math.round((outcome.dueAt - now.getTime()) / 10_000)),
+    outcomes.map((outcome) => outcome.now === 'due' && Math.round((outcome.dueAt - now().getTime()) / 10_000)),
   ).toEqual([2, 2, 2])
   expect(moves.notSent).toEqual({ sender_rate: 3 })
   expect(await statusesOf(rows)).toEqual(['planned', 'planned', 'planned'])
@@ -257,10 +142,9 @@ test('a provider that is too busy surely took nothing: it is tried later, and ev
 test('a sender sends exactly at its rate, whoever asks', async () => {
   const one = await drip({ people: 30, ratePerSecond: 10 })
   const clock = () => new Date()
-  now = clock()
   const activities = createDripActivities({
     database,
-    email: resendOn(sandbox),
+    email: resendOn(sandbox()),
     clock,
     drips: { quantumMs: 1_000, lookUpAfterMs: 0, publicUrl: 'https://throughline.test' },
     logUnexpected: () => {},
@@ -275,7 +159,7 @@ test('a sender sends exactly at its rate, whoever asks', async () => {
       now: Date.now(),
     })
   await Promise.all([run(seats.slice(0, 10)), run(seats.slice(10, 20)), run(seats.slice(20))])
-  const times = (await sandbox.messages('resend')).map(({ at }) => Date.parse(at))
+  const times = (await sandbox().messages('resend')).map(({ at }) => Date.parse(at))
   expect(times).toHaveLength(30)
   const first = times[0] ?? 0
   for (const [index, at] of times.entries()) expect(at - first).toBeGreaterThanOrEqual((index - 10) * 100 - 50)
@@ -287,21 +171,6 @@ test('a paused sequence keeps everyone where they are', async () => {
   const { outcomes } = await advance(rows)
   expect(seatsOf(outcomes, 'asleep')).toEqual([1, 2, 3])
   await as((tx) => tx`update sequences set status = 'live' where id = ${rows.sequenceId}`)
-  await advance(rows)
-  expect(await taken()).toHaveLength(3)
-  expect((await messages()).length).toBeGreaterThan(0)
-})
-
-test('a call that comes too long after its claim is not made', async () => {
-  const rows = await drip()
-  // As if the process had been frozen just before the call.
-  const { now: realNow } = performance
-  const frozenMs = () => (new Error('who asks').stack?.includes('deliveries.ts') ? 10_001 : 0)
-  const clock = vi.spyOn(performance, 'now').mockImplementation(() => realNow.call(performance) + frozenMs())
-  await advance(rows)
-  clock.mockRestore()
-  expect(await taken()).toEqual([])
-  expect(await statusesOf(rows)).toEqual(['planned', 'planned', 'planned'])
   await advance(rows)
   expect(await taken()).toHaveLength(3)
 })
@@ -325,36 +194,10 @@ test("a key that the provider does not know is nobody's fault: it is tried again
   const { outcomes, moves } = await advance(rows, undefined, { apiKey: 'wrong' })
   expect(seatsOf(outcomes, 'due')).toHaveLength(30)
   expect(Object.keys(moves.notSent)).toEqual(['provider:invalid_key'])
-  expect(await sandbox.requests({ provider: 'resend' })).toHaveLength(2)
+  expect(await sandbox().requests({ provider: 'resend' })).toHaveLength(2)
   later(301_000)
   await advance(rows)
   expect(await taken()).toHaveLength(30)
-})
-
-test('a message that nobody can tell of lets the journey go on after the time that the policy gives', async () => {
-  const rows = await drip({ people: 1 })
-  const onlySends = { keyLifetimeMs: 0, apiKey: 'sending' }
-  await sandbox.addFault({ provider: 'resend', kind: 'accept-then-drop', rate: 1, count: 1 })
-  for (let turn = 1; turn <= 3; turn += 1) {
-    await advance(rows, undefined, onlySends)
-    later(60_000)
-  }
-  expect(await statusesOf(rows)).toEqual(['unconfirmed'])
-  later(3_600_000)
-  const { moves } = await advance(rows, undefined, onlySends)
-  expect(moves.entered).toEqual({ first: 1, pause: 1 })
-  expect(await statusesOf(rows)).toEqual(['unconfirmed'])
-
-  const messageId = (
-    await as((tx) => tx<{ id: string }[]>`select id from messages where sequence_id = ${rows.sequenceId}`)
-  )[0]?.id
-  await as((tx) => resolveMessage(tx, messageId ?? '', 'send_again', { actor: 'key:1', requestId: 'test', now }))
-  const { outcomes } = await advance(rows)
-  expect(await taken()).toHaveLength(2)
-  expect(outcomes).toMatchObject([{ now: 'due' }])
-  expect((await as((tx) => tx`select step_key from enrolments where sequence_id = ${rows.sequenceId}`))[0]).toEqual({
-    stepKey: 'pause',
-  })
 })
 
 test('archived while on their way, people leave', async () => {
@@ -384,7 +227,7 @@ test('what somebody does while their message is on its way is not missed by the 
   await as(
     (tx) => tx`
     insert into contact_events (contact_id, type, source_key, occurred_at)
-    values (${person?.contactId ?? ''}, 'custom.booked', ${crypto.randomUUID()}, ${now})`,
+    values (${person?.contactId ?? ''}, 'custom.booked', ${crypto.randomUUID()}, ${now()})`,
   )
   const { outcomes } = await advance(rows)
   expect(seatsOf(outcomes, 'ended')).toEqual([1])

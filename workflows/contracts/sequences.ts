@@ -74,7 +74,7 @@ export interface BranchStep {
   else: string
 }
 
-export interface ExitStep {
+interface ExitStep {
   key: string
   type: 'exit'
 }

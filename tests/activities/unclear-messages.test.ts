@@ -1,0 +1,122 @@
+import { expect, test, vi } from 'vitest'
+import { resolveMessage } from '../../db/message-resolutions.ts'
+import { suppressAddress } from '../../db/suppressing.ts'
+import { dripTurns, seatsOf } from '../support/drip-turns.ts'
+
+const { organisationId, as, sandbox, now, later, drip, advance, taken, statusesOf } = await dripTurns()
+
+test('an answer that got lost is asked for again under the same key', async () => {
+  const rows = await drip()
+  await sandbox().addFault({ provider: 'resend', kind: 'accept-then-drop', rate: 1, count: 1 })
+  const first = await advance(rows)
+  expect(seatsOf(first.outcomes, 'due')).toEqual([1, 2, 3])
+  expect(await statusesOf(rows)).toEqual(['sending', 'sending', 'sending'])
+  later(5_000)
+  await advance(rows)
+  await advance(rows)
+  expect(await statusesOf(rows)).toEqual(['sent', 'sent', 'sent'])
+  expect(await taken()).toHaveLength(3)
+})
+
+test('once the provider has forgotten the key, nothing is repeated: the message is looked up', async () => {
+  const rows = await drip()
+  await sandbox().addFault({ provider: 'resend', kind: 'accept-then-drop', rate: 1, count: 1 })
+  await advance(rows, undefined, { keyLifetimeMs: 0 })
+  later(60_000)
+  await advance(rows, undefined, { keyLifetimeMs: 0 })
+  expect(await statusesOf(rows)).toEqual(['unconfirmed', 'unconfirmed', 'unconfirmed'])
+  await advance(rows, undefined, { keyLifetimeMs: 0 })
+  expect(await statusesOf(rows)).toEqual(['sent', 'sent', 'sent'])
+  expect(await taken()).toHaveLength(3)
+})
+
+test('a message that was never taken is sent again after the look-up', async () => {
+  const rows = await drip({ people: 1 })
+  await sandbox().addFault({ provider: 'resend', kind: 'timeout', rate: 1, count: 1 })
+  await advance(rows, undefined, { keyLifetimeMs: 0, timeoutMs: 300 })
+  later(60_000)
+  for (let turn = 1; turn <= 3; turn += 1) await advance(rows, undefined, { keyLifetimeMs: 0 })
+  expect(await statusesOf(rows)).toEqual(['sent'])
+  expect(await taken()).toHaveLength(1)
+})
+
+test('somebody who opts out while a call is unclear is not in its repetition', async () => {
+  const rows = await drip({ people: 2 })
+  await sandbox().addFault({ provider: 'resend', kind: 'timeout', rate: 1, count: 1 })
+  await advance(rows, undefined, { timeoutMs: 300 })
+  const address = rows.people[0]?.email ?? ''
+  await as((tx) =>
+    suppressAddress(
+      tx,
+      {
+        organisationId,
+        channel: 'email',
+        address,
+        purpose: 'marketing',
+        reason: 'unsubscribed',
+        actor: 'test',
+        sourceKey: 'test/1',
+        occurredAt: now(),
+      },
+      { requestId: 'test', now: now() },
+    ),
+  )
+  for (let turn = 1; turn <= 6; turn += 1) {
+    later(30_000)
+    await advance(rows)
+  }
+  expect(await taken()).toEqual([rows.people[1]?.email])
+})
+
+test('a call that comes too long after its claim is not made', async () => {
+  const rows = await drip()
+  // As if the process had been frozen just before the call.
+  const { now: realNow } = performance
+  const frozenMs = () => (new Error('who asks').stack?.includes('deliveries.ts') ? 10_001 : 0)
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => realNow.call(performance) + frozenMs())
+  await advance(rows)
+  clock.mockRestore()
+  expect(await taken()).toEqual([])
+  expect(await statusesOf(rows)).toEqual(['planned', 'planned', 'planned'])
+  await advance(rows)
+  expect(await taken()).toHaveLength(3)
+})
+
+test('a message that nobody can tell of lets the journey go on after the time that the policy gives', async () => {
+  const rows = await drip({ people: 1 })
+  const onlySends = { keyLifetimeMs: 0, apiKey: 'sending' }
+  await sandbox().addFault({ provider: 'resend', kind: 'accept-then-drop', rate: 1, count: 1 })
+  for (let turn = 1; turn <= 3; turn += 1) {
+    await advance(rows, undefined, onlySends)
+    later(60_000)
+  }
+  expect(await statusesOf(rows)).toEqual(['unconfirmed'])
+  later(3_600_000)
+  const { moves } = await advance(rows, undefined, onlySends)
+  expect(moves.entered).toEqual({ first: 1, pause: 1 })
+  expect(await statusesOf(rows)).toEqual(['unconfirmed'])
+
+  const messageId = (
+    await as((tx) => tx<{ id: string }[]>`select id from messages where sequence_id = ${rows.sequenceId}`)
+  )[0]?.id
+  await as((tx) => resolveMessage(tx, messageId ?? '', 'send_again', { actor: 'key:1', requestId: 'test', now: now() }))
+  const { outcomes } = await advance(rows)
+  expect(await taken()).toHaveLength(2)
+  expect(outcomes).toMatchObject([{ now: 'due' }])
+  expect((await as((tx) => tx`select step_key from enrolments where sequence_id = ${rows.sequenceId}`))[0]).toEqual({
+    stepKey: 'pause',
+  })
+})
+
+test('a look-up goes back to the first call, however often it was repeated since', async () => {
+  const rows = await drip({ people: 1 })
+  await sandbox().addFault({ provider: 'resend', kind: 'accept-then-drop', rate: 1, count: 1 })
+  await advance(rows)
+  await sandbox().addFault({ provider: 'resend', kind: 'timeout', rate: 1, count: 1 })
+  later(3_600_000)
+  await advance(rows, undefined, { timeoutMs: 300 })
+  later(60_000)
+  for (let turn = 1; turn <= 3; turn += 1) await advance(rows, undefined, { keyLifetimeMs: 0 })
+  expect(await statusesOf(rows)).toEqual(['sent'])
+  expect(await taken()).toHaveLength(1)
+})
