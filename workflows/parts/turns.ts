@@ -56,7 +56,9 @@ export function createTurns(
   /** Sees these through their turn: whoever cannot be looked at is held. */
   async function lookAt(seats: Seat[], isSecondTime = false): Promise<void> {
     const begun = Date.now()
-    const options = { ...sendBatch, summary: seatRange(seats) }
+    // One organisation with a hundred thousand people due keeps nobody else's waiting.
+    const priority = { fairnessKey: cohort.organisationId }
+    const options = { ...sendBatch, summary: seatRange(seats), priority }
     const told = await unlessFailed(advance.executeWithOptions(options, [{ ...cohort, seats, now: begun }]))
     if (told) {
       view.count(told.moves)
