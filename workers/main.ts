@@ -17,6 +17,7 @@ import { siteSettings } from './site-settings.ts'
 import { createWorkers } from './workers.ts'
 
 const applyMs = 20_000
+const stickyTimeoutMs = 1_000
 
 /** The composition root: settings become providers, providers activities, activities workers. */
 async function main(): Promise<void> {
@@ -55,6 +56,7 @@ async function main(): Promise<void> {
       workflows: { workflowBundle: await bundledStories(config.worker) },
       maxCachedWorkflows: config.worker.maxCachedWorkflows,
       shutdownGraceMs: config.worker.shutdownGraceSeconds * 1000,
+      stickyTimeoutMs,
     },
   )
 

@@ -39,16 +39,15 @@ export interface WorkerSettings {
   workflows: Required<Pick<WorkerOptions, 'workflowsPath'>> | Required<Pick<WorkerOptions, 'workflowBundle'>>
   maxCachedWorkflows: number
   shutdownGraceMs: number
+  /**
+   * After a kill nobody polls the queue that the dead worker had for the workflows in its memory: each of their next tasks waits there for this
+   * long before another worker gets it. A worker that is merely late replays a history for it.
+   */
+  stickyTimeoutMs: number
 }
 
 /** Each batch reads many sites and holds their pages: a few batches fill two cores. */
 const concurrentBatches = 8
-
-/**
- * After a kill nobody polls the queue that the dead worker had for the workflows in its memory: each of their next tasks waits there for this
- * long before another worker gets it. A worker that is merely late replays a history for it.
- */
-const stickyQueueScheduleToStartTimeout = '1 second'
 
 /** Each mostly waits, for the database or the provider; together they hold no more connections than there are. */
 const concurrentSends = 16
@@ -70,7 +69,7 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
       ...workflows,
       taskQueue: storiesQueue,
       maxCachedWorkflows,
-      stickyQueueScheduleToStartTimeout,
+      stickyQueueScheduleToStartTimeout: settings.stickyTimeoutMs,
       activities: {
         ...createCampaignActivities(world),
         ...createScoreActivities(world),

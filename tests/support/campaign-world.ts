@@ -89,6 +89,8 @@ export function campaignWorld(
           workflows: await workflowBundle(),
           maxCachedWorkflows: 50,
           shutdownGraceMs: 2_000,
+          // Generous: on a busy machine the time-skipping server loses an Update with a task that was not begun in time.
+          stickyTimeoutMs: 10_000,
         },
       )
       const running = Promise.all(workers.map((worker) => worker.run()))

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import postgres from 'postgres'
 import { z } from 'zod'
 import type { Logins } from '../../db/migrate.ts'
@@ -7,6 +8,9 @@ import { askForServer } from './ask-for-server.ts'
 export interface FreshDatabase extends Logins, AsyncDisposable {
   drop(): Promise<void>
 }
+
+/** Ten seconds' worth. */
+const mostTries = 40
 
 const Template = z.object({ ownerUrl: z.string(), appUrl: z.string(), systemUrl: z.string() })
 
@@ -18,7 +22,18 @@ export async function freshDatabase(): Promise<FreshDatabase> {
     template,
     (sql) => sql`create database ${sql(name)} template ${sql(databaseOf(template.ownerUrl))} strategy wal_log`,
   )
-  const drop = () => asOwner(template, (sql) => sql`drop database if exists ${sql(name)} with (force)`)
+  const drop = () =>
+    asOwner(template, async (sql) => {
+      // The owner may not send autovacuum away, which is at it for moments.
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await sql`drop database if exists ${sql(name)} with (force)`
+        } catch (error) {
+          if (!(error instanceof postgres.PostgresError) || error.code !== '42501' || tries === mostTries) throw error
+          await sleep(250)
+        }
+      }
+    })
   return {
     ownerUrl: withDatabase(template.ownerUrl, name),
     appUrl: withDatabase(template.appUrl, name),
