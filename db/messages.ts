@@ -170,6 +170,8 @@ export async function markUnconfirmed(tx: Tx, ids: readonly string[], now: Date)
     update messages
     set status = case when provider_message_id is null then 'unconfirmed' else 'sent' end,
       unconfirmed_at = case when provider_message_id is null then ${now}::timestamptz end,
+      -- What was said of an earlier call says nothing of this one.
+      look_up = null,
       sent_at = case when provider_message_id is null then sent_at else coalesce(sent_at, claimed_at) end
     where id = any(${[...ids]}) and status = 'sending'`
 }

@@ -120,3 +120,21 @@ test('a look-up goes back to the first call, however often it was repeated since
   expect(await statusesOf(rows)).toEqual(['sent'])
   expect(await taken()).toHaveLength(1)
 })
+
+test('a message that is unclear for a second time is looked up for a second time, though its journey has ended', async () => {
+  const rows = await drip({ people: 1 })
+  const forgetful = { keyLifetimeMs: 0, timeoutMs: 300 }
+  await sandbox().addFault({ provider: 'resend', operation: 'emails.send', kind: 'timeout', count: 1 })
+  await advance(rows, undefined, forgetful)
+  later(60_000)
+  for (let turn = 1; turn <= 2; turn += 1) await advance(rows, undefined, forgetful)
+  expect(await statusesOf(rows)).toEqual(['planned'])
+
+  await sandbox().addFault({ provider: 'resend', operation: 'emails.send', kind: 'accept-then-drop', count: 1 })
+  await advance(rows, undefined, forgetful)
+  await as((tx) => tx`update enrolments set status = 'exited' where sequence_id = ${rows.sequenceId}`)
+  later(60_000)
+  for (let turn = 1; turn <= 2; turn += 1) await advance(rows, undefined, forgetful)
+  expect(await statusesOf(rows)).toEqual(['sent'])
+  expect(await taken()).toHaveLength(1)
+})
