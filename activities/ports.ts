@@ -153,6 +153,13 @@ export type SendOutcome = { is: 'sent'; providerMessageId: string } | { is: 'rej
 /** What a provider says of a message whose call got no answer. */
 export type LookUp = { is: 'found'; providerMessageId: string } | { is: 'not_found' } | { is: 'not_possible' }
 
+/** A message that is looked for. */
+export interface Asked<Message> {
+  message: Message
+  /** When the call began that it may have gone with. */
+  calledAt: Date
+}
+
 /**
  * A way to people, of one kind of message. Every provider of a channel passes the suite in tests/conformity/message-channel.ts.
  */
@@ -169,8 +176,8 @@ export interface MessageChannel<Message> {
    * Under a key that the provider knows, the same call may be repeated and has no second effect.
    */
   send(call: { key: string; messages: readonly Message[] }, signal: AbortSignal): Promise<SendOutcome[]>
-  /** Looks for a message that may have been taken, by what came with it. Throws ProviderError. */
-  lookUp(message: Message, calledAt: Date, signal: AbortSignal): Promise<LookUp>
+  /** Looks for messages that may have been taken, by what came with them; tells of each, in their order. Throws ProviderError. */
+  lookUp(asked: readonly Asked<Message>[], signal: AbortSignal): Promise<LookUp[]>
 }
 
 export type EmailChannel = MessageChannel<RenderedEmail>

@@ -17,7 +17,7 @@ import { decideTurn, type TurnContext, type UnclearTurn } from './turns.ts'
 
 /** A call begins within 10 s of its claim and ends within another 10: until then, whoever claimed may still be at it. */
 const callIsOverMs = 25_000
-/** Look-ups are calls of their own, one message each. */
+/** Each takes a request of its own at most, besides those that read the provider's list. */
 const lookUpsPerBatch = 20
 const againMs = 30_000
 
@@ -38,9 +38,7 @@ export async function settleUnclear(
     if (batchId !== null) await repeatCall(batchId, ofBatch, world, settings)
   }
   const unconfirmed = turns.filter(({ message }) => message.status === 'unconfirmed')
-  for (const [index, turn] of unconfirmed.entries()) {
-    if (index < lookUpsPerBatch) await lookUp(turn, world, settings)
-  }
+  await lookUp(unconfirmed, world, settings)
 }
 
 type Repetition = { may: 'repeat'; batch: UnclearBatch; claim: string; taken: string[] } | { may: 'not'; again: Date }
@@ -131,31 +129,47 @@ async function mayAllGo(tx: Tx, sequenceId: string, open: UnclearBatch['members'
   })
 }
 
-async function lookUp(turn: UnclearTurn, world: SendingWorld, { lookUpAfterMs }: UnclearSettings): Promise<void> {
+/** Asks the provider for messages, all that it may show by now together. */
+async function lookUp(turns: readonly UnclearTurn[], world: SendingWorld, settings: UnclearSettings): Promise<void> {
   const { as, now, email, signal, tally } = world
-  const { message, traveller, givenUpAt } = turn
   const at = now()
-  const claimedAt = message.claimedAt ?? at
-  const shownAt = claimedAt.getTime() + lookUpAfterMs
-  if (at.getTime() < shownAt) return tally.due(traveller.seat, new Date(shownAt), at)
-  if (message.lookUp === 'not_possible') return tally.stands(traveller.seat, traveller.status, givenUpAt, null, at)
-  const [batch] = await as(async (tx) => (message.batchId ? unclearBatches(tx, [message.batchId]) : []))
-  const member = batch?.members.find(({ id }) => id === message.id)
-  if (!batch || !member) throw new Error('an unconfirmed message without its call')
+  const shownAt = ({ message }: UnclearTurn) => (message.claimedAt ?? at).getTime() + settings.lookUpAfterMs
+  const unasked: UnclearTurn[] = []
+  for (const turn of turns) {
+    const { traveller, message, givenUpAt } = turn
+    if (at.getTime() < shownAt(turn)) tally.due(traveller.seat, new Date(shownAt(turn)), at)
+    else if (message.lookUp === 'not_possible') tally.stands(traveller.seat, traveller.status, givenUpAt, null, at)
+    else unasked.push(turn)
+  }
+  // The others are looked at again at once.
+  const asking = unasked.slice(0, lookUpsPerBatch)
+  if (asking.length === 0) return
+  const batchIds = new Set(asking.flatMap(({ message }) => message.batchId ?? []))
+  const batches = await as((tx) => unclearBatches(tx, [...batchIds]))
+  // From the first call on: one of its repetitions may have claimed it long after.
+  const calls = new Map(
+    batches.flatMap(({ firstCalledAt: calledAt, members }) =>
+      members.map(({ id, rendered }) => [id, { message: rendered, calledAt }]),
+    ),
+  )
+  const asked = asking.map(({ message }) => {
+    const call = calls.get(message.id)
+    if (!call) throw new Error('an unconfirmed message without its call')
+    return call
+  })
   try {
-    // From the first call on: one of its repetitions may have claimed it long after.
-    const found = await email.lookUp(member.rendered, batch.firstCalledAt, signal)
-    await as((tx) =>
-      recordLookUp(
-        tx,
-        message.id,
-        found.is === 'not_found' ? { is: 'not_found', mayGoAgain: givenUpAt !== null } : found,
-        now(),
-      ),
-    )
-    tally.due(traveller.seat, now(), now())
+    const found = await email.lookUp(asked, signal)
+    const foundAt = now()
+    for (const [index, { message, givenUpAt, traveller }] of asking.entries()) {
+      const told = found[index]
+      if (!told) throw new ProviderError('channel', 'retry', 'fewer_answers_than_messages')
+      const outcome = told.is === 'not_found' ? { is: told.is, mayGoAgain: givenUpAt !== null } : told
+      await as((tx) => recordLookUp(tx, message.id, outcome, foundAt))
+      tally.due(traveller.seat, foundAt, foundAt)
+    }
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error
-    tally.due(traveller.seat, new Date(now().getTime() + (error.retryAfterMs ?? againMs)), now())
+    const again = new Date(now().getTime() + (error.retryAfterMs ?? againMs))
+    for (const { traveller } of asking) tally.due(traveller.seat, again, now())
   }
 }

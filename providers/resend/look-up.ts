@@ -1,11 +1,16 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Resend } from 'resend'
 import { z } from 'zod'
-import { type LookUp, ProviderError, type RenderedEmail } from '../../activities/ports.ts'
+import { type Asked, type LookUp, ProviderError, type RenderedEmail } from '../../activities/ports.ts'
 import { bareAddress } from './addresses.ts'
 import { type openSession, unexpectedAnswer } from './session.ts'
 
 /** Resend lists the newest first and cannot be asked for a time or a recipient. */
 const pageSize = 100
-const mostPages = 10
+const mostPages = 100
+/** Resend takes a few requests a second from an account, and a hundred pages are more: how long a look-up waits for its turns in all. */
+const waitMs = 30_000
+const shortestPauseMs = 250
 /** More than that many of one subject to one person within minutes are not told apart one by one. */
 const mostCandidates = 10
 /** Their clock may differ from ours by this much. */
@@ -23,59 +28,81 @@ const Found = z.object({
 })
 
 /**
- * Looks for a message among those that Resend has taken since its call: the same recipient, the same subject and, which decides, the same
- * tags. `not_found` only where the whole time since the call was seen.
+ * Looks for messages among those that Resend has taken since their calls: the same recipient, the same subject and, which decides, the same
+ * tags. `not_found` only where the whole time since the call was seen. The list is read once for all of them.
  */
 export function createLookUp(session: ReturnType<typeof openSession>) {
-  return async (message: RenderedEmail, calledAt: Date, signal: AbortSignal): Promise<LookUp> => {
-    const since = calledAt.getTime() - clockMs
-    const { candidates, sawAll } = await listSince(since).catch((error: unknown) => {
+  return async (asked: readonly Asked<RenderedEmail>[], signal: AbortSignal): Promise<LookUp[]> => {
+    const ask = patiently(session, signal)
+    const earliest = Math.min(...asked.map(sinceOf))
+    const { seen, seenSince } = await listSince(earliest, ask).catch((error: unknown) => {
       // Keys that may do nothing but send are common, and good practice.
-      if (error instanceof ProviderError && error.code === 'key_only_sends') return { candidates: [], sawAll: false }
+      if (error instanceof ProviderError && error.code === 'key_only_sends') return { seen: [], seenSince: Infinity }
       throw error
     })
-    if (candidates.length > mostCandidates) return { is: 'not_possible' }
-    let isClear = sawAll
-    for (const { id } of candidates) {
-      const verdict = compare(message, await read(id))
-      if (verdict === 'same') return { is: 'found', providerMessageId: id }
-      if (verdict === 'unclear') isClear = false
-    }
-    return { is: isClear ? 'not_found' : 'not_possible' }
+    const found: LookUp[] = []
+    for (const one of asked) found.push(await judge(one, seen, seenSince, ask))
+    return found
+  }
+}
 
-    async function listSince(earliest: number): Promise<{ candidates: Listed[]; sawAll: boolean }> {
-      const seen: Listed[] = []
-      for (let page = 0; page < mostPages; page += 1) {
-        const after = seen.at(-1)?.id
-        const answer = await session.ask({ effect: 'repeatable', signal }, (resend) =>
-          resend.emails.list({ limit: pageSize, ...(after !== undefined && { after }) }),
-        )
-        const { data, has_more: hasMore } = parsed(ListAnswer, answer)
-        seen.push(...data)
-        const isBeyond = data.some((one) => createdAt(one) < earliest)
-        // The list may end because nothing is older, or because what is older is no longer kept.
-        const isEnd = !hasMore || data.length === 0
-        if (isBeyond || isEnd) {
-          return { candidates: candidatesOf(seen, earliest), sawAll: isBeyond || Date.now() - earliest < keptMs }
-        }
+/** Asks for what may be asked for as often as one likes. */
+type Ask = (call: (resend: Resend) => Promise<{ data: unknown }>) => Promise<unknown>
+
+/** Comes again when Resend is too busy, until that has taken too long in all. */
+function patiently(session: ReturnType<typeof openSession>, signal: AbortSignal): Ask {
+  let leftMs = waitMs
+  return async (call) => {
+    for (;;) {
+      try {
+        return await session.ask({ effect: 'repeatable', signal }, call)
+      } catch (error) {
+        if (!(error instanceof ProviderError) || error.code !== 'rate_limited') throw error
+        const pauseMs = Math.max(error.retryAfterMs ?? 0, shortestPauseMs)
+        leftMs -= pauseMs
+        if (leftMs < 0) throw error
+        // Where it is cut short, the next request says so.
+        await wait(pauseMs, undefined, { signal }).catch(() => {})
       }
-      return { candidates: candidatesOf(seen, earliest), sawAll: false }
-    }
-
-    function candidatesOf(seen: Listed[], earliest: number): Listed[] {
-      const recipient = bareAddress(message.to)
-      return seen.filter(
-        (one) =>
-          createdAt(one) >= earliest &&
-          one.subject === message.subject &&
-          one.to.some((address) => bareAddress(address) === recipient),
-      )
-    }
-
-    async function read(id: string) {
-      return parsed(Found, await session.ask({ effect: 'repeatable', signal }, (resend) => resend.emails.get(id)))
     }
   }
+}
+
+const sinceOf = ({ calledAt }: Asked<RenderedEmail>) => calledAt.getTime() - clockMs
+
+/** What was taken since then, and since when all of it was seen: later than wanted where it is too much, never where that cannot be told. */
+async function listSince(earliest: number, ask: Ask): Promise<{ seen: Listed[]; seenSince: number }> {
+  const seen: Listed[] = []
+  for (let page = 0; page < mostPages; page += 1) {
+    const after = seen.at(-1)?.id
+    const answer = await ask((resend) => resend.emails.list({ limit: pageSize, ...(after !== undefined && { after }) }))
+    const { data, has_more: hasMore } = parsed(ListAnswer, answer)
+    seen.push(...data)
+    if (data.some((one) => createdAt(one) < earliest)) return { seen, seenSince: earliest }
+    // The list may end because nothing is older, or because what is older is no longer kept.
+    if (!hasMore || data.length === 0) return { seen, seenSince: Math.max(earliest, Date.now() - keptMs) }
+  }
+  const oldest = seen.at(-1)
+  return { seen, seenSince: oldest ? createdAt(oldest) + 1 : Infinity }
+}
+
+async function judge(one: Asked<RenderedEmail>, seen: readonly Listed[], seenSince: number, ask: Ask): Promise<LookUp> {
+  const { message } = one
+  const recipient = bareAddress(message.to)
+  const candidates = seen.filter(
+    (listed) =>
+      createdAt(listed) >= sinceOf(one) &&
+      listed.subject === message.subject &&
+      listed.to.some((address) => bareAddress(address) === recipient),
+  )
+  if (candidates.length > mostCandidates) return { is: 'not_possible' }
+  let isClear = seenSince <= sinceOf(one)
+  for (const { id } of candidates) {
+    const verdict = compare(message, parsed(Found, await ask((resend) => resend.emails.get(id))))
+    if (verdict === 'same') return { is: 'found', providerMessageId: id }
+    if (verdict === 'unclear') isClear = false
+  }
+  return { is: isClear ? 'not_found' : 'not_possible' }
 }
 
 /** Without tags the very same text is proof enough; a differing one is none, since Resend rewrites links that it counts. */

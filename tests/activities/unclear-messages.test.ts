@@ -138,3 +138,14 @@ test('a message that is unclear for a second time is looked up for a second time
   expect(await statusesOf(rows)).toEqual(['sent'])
   expect(await taken()).toHaveLength(1)
 })
+
+test('messages that are looked up together are read from one list', async () => {
+  const rows = await drip()
+  await sandbox().addFault({ provider: 'resend', kind: 'accept-then-drop', count: 1 })
+  await advance(rows, undefined, { keyLifetimeMs: 0 })
+  later(60_000)
+  for (let turn = 1; turn <= 2; turn += 1) await advance(rows, undefined, { keyLifetimeMs: 0 })
+  expect(await statusesOf(rows)).toEqual(['sent', 'sent', 'sent'])
+  const requests = await sandbox().requests({ provider: 'resend' })
+  expect(requests.filter(({ operation }) => operation === 'emails.list')).toHaveLength(1)
+})

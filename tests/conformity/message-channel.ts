@@ -39,8 +39,8 @@ export function holdsAsMessageChannel<Message>(name: string, setUp: () => Promis
       const outcomes = await trial.channel(5_000).send({ key: 'batch/1', messages }, never)
       expect(outcomes.map(({ is }) => is)).toEqual(['sent', 'sent', 'sent'])
       expect(await trial.taken()).toEqual(messages.map(trial.idOf))
-      for (const [index, message] of messages.entries()) {
-        const found = await trial.channel(5_000).lookUp(message, new Date(), never)
+      const asked = messages.map((message) => ({ message, calledAt: new Date() }))
+      for (const [index, found] of (await trial.channel(5_000).lookUp(asked, never)).entries()) {
         const outcome = outcomes[index]
         if (found.is !== 'not_possible' && outcome?.is === 'sent') {
           expect(found).toEqual({ is: 'found', providerMessageId: outcome.providerMessageId })
@@ -139,8 +139,10 @@ export function holdsAsMessageChannel<Message>(name: string, setUp: () => Promis
       const calledAt = new Date()
       await trial.fault('accept-then-drop')
       expect(await failureOf(channel.send({ key: 'batch/1', messages: [lost] }, never))).toBe('unconfirmed')
-      expect(['found', 'not_possible']).toContain((await channel.lookUp(lost, calledAt, never)).is)
-      expect(['not_found', 'not_possible']).toContain((await channel.lookUp(never1, calledAt, never)).is)
+      const asked = [lost, never1].map((message) => ({ message, calledAt }))
+      const [ofLost, ofNever] = await channel.lookUp(asked, never)
+      expect(['found', 'not_possible']).toContain(ofLost?.is)
+      expect(['not_found', 'not_possible']).toContain(ofNever?.is)
     })
 
     test('our ids come back in the webhook, with the id that the outcome named', async () => {

@@ -123,7 +123,7 @@ async function wholeStory(sandbox: TestSandbox): Promise<Exchange[]> {
   const calledAt = new Date()
   await resend.send({ key: 'batch/1', messages: [one] }, neverAborted)
   await resend.send({ key: 'batch/2', messages: [anEmail(), anEmail({ replyTo: null, to: 'nobody' })] }, neverAborted)
-  await resend.lookUp(one, calledAt, neverAborted)
+  await resend.lookUp([{ message: one, calledAt }], neverAborted)
   return exchanges
 }
 

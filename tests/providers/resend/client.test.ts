@@ -123,22 +123,42 @@ describe('against the sandbox', () => {
       const others = Array.from({ length: 100 }, (_, index) => anEmail({ to: `other-${index}@example.com` }))
       await resend.send({ key: batch, messages: others }, neverAborted)
     }
-    expect(await resend.lookUp(wanted, calledAt, neverAborted)).toEqual({ ...taken, is: 'found' })
-    expect(await resend.lookUp(lost, calledAt, neverAborted)).toEqual({ is: 'not_found' })
+    const asked = [wanted, lost].map((message) => ({ message, calledAt }))
+    expect(await resend.lookUp(asked, neverAborted)).toEqual([{ ...taken, is: 'found' }, { is: 'not_found' }])
+  })
+
+  test('a look-up reads past thousands, and goes on when Resend is too busy in between', async () => {
+    await using sandbox = await startTestSandbox()
+    const resend = resendOn(sandbox)
+    const calledAt = new Date()
+    const [wanted, lost] = [anEmail(), anEmail()]
+    const [taken] = await resend.send({ key, messages: [wanted] }, neverAborted)
+    const others = Array.from({ length: 100 }, (_, index) => anEmail({ to: `other-${index}@example.com` }))
+    for (let batch = 1; batch <= 12; batch += 1) {
+      await resend.send({ key: `others/${batch}`, messages: others }, neverAborted)
+    }
+    const busy = { provider: 'resend', kind: 'status', status: 429, retryAfterSeconds: 0, rate: 0.5, count: 3 } as const
+    for (const operation of ['emails.list', 'emails.get']) await sandbox.addFault({ ...busy, operation })
+    const asked = [wanted, lost].map((message) => ({ message, calledAt }))
+    expect(await resend.lookUp(asked, neverAborted)).toEqual([{ ...taken, is: 'found' }, { is: 'not_found' }])
   })
 
   test('a look-up says that it cannot tell when it may not read, or not far enough back', async () => {
     await using sandbox = await startTestSandbox()
     const longAgo = new Date(Date.now() - 25 * 60 * 60_000)
-    expect(await resendOn(sandbox).lookUp(anEmail(), longAgo, neverAborted)).toEqual({ is: 'not_possible' })
+    const asked = [longAgo, new Date()].map((calledAt) => ({ message: anEmail(), calledAt }))
+    expect(await resendOn(sandbox).lookUp(asked, neverAborted)).toEqual([{ is: 'not_possible' }, { is: 'not_found' }])
     const sendsOnly = resendOn(sandbox, { apiKey: 'sending-only' })
-    expect(await sendsOnly.lookUp(anEmail(), new Date(), neverAborted)).toEqual({ is: 'not_possible' })
+    expect(await sendsOnly.lookUp(asked, neverAborted)).toEqual([{ is: 'not_possible' }, { is: 'not_possible' }])
   })
 
   test('a look-up without an answer is nothing but a reason to ask again', async () => {
     await using sandbox = await startTestSandbox()
     await sandbox.addFault({ provider: 'resend', kind: 'timeout' })
-    const lookUp = resendOn(sandbox, { timeoutMs: 50 }).lookUp(anEmail(), new Date(), neverAborted)
+    const lookUp = resendOn(sandbox, { timeoutMs: 50 }).lookUp(
+      [{ message: anEmail(), calledAt: new Date() }],
+      neverAborted,
+    )
     expect(await failureOf(lookUp)).toMatchObject({ outcome: 'retry', code: 'timeout' })
   })
 })

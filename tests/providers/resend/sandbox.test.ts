@@ -128,7 +128,8 @@ describe('after a restart', () => {
     expect(await after.messages('resend')).toMatchObject([
       { seq: 1, to: message.to, idempotencyKey: 'batch/1', tags: { [idTags.message]: message.tags[idTags.message] } },
     ])
-    expect((await resendOn(after).lookUp(message, new Date(), neverAborted)).is).toBe('found')
+    const [found] = await resendOn(after).lookUp([{ message, calledAt: new Date() }], neverAborted)
+    expect(found?.is).toBe('found')
     await after.happen('resend', { type: 'keys.forget' })
     await resendOn(after).send(call, neverAborted)
     expect(await after.messages('resend')).toHaveLength(2)
