@@ -7,6 +7,7 @@ import { whileHeartbeating } from './heartbeat.ts'
 import type { EmailChannel } from './ports.ts'
 import { openTurns } from './sending/claims.ts'
 import { deliver, type SendingWorld } from './sending/deliveries.ts'
+import { oneCallMs } from './sending/pacing.ts'
 import { createTally } from './sending/tally.ts'
 import { settleUnclear } from './sending/unclear.ts'
 
@@ -61,37 +62,34 @@ export function createDripActivities({
         () => ({}),
         async (signal) => {
           const world: SendingWorld = { as, email, now, signal, tally }
-          const { later, unclear } = await openAndDeliver(seats, false)
-          await settleUnclear(unclear, world, { sequenceId, lookUpAfterMs: drips.lookUpAfterMs })
+          const { later, unclear } = await openAndDeliver(seats, { hasSlots: false })
           for (const { at, seats: seatsLater } of later) {
-            const early = at.getTime() - now().getTime()
-            if (early > 0) await wait(early, undefined, { signal })
-            await openAndDeliver(seatsLater, true)
+            const earlyMs = at.getTime() - now().getTime()
+            if (earlyMs > 0) await wait(earlyMs, undefined, { signal })
+            // Times that have passed are given up: used late, they would come on top of others'.
+            await openAndDeliver(seatsLater, { hasSlots: earlyMs > -oneCallMs })
           }
+          await settleUnclear(unclear, world, { sequenceId, lookUpAfterMs: drips.lookUpAfterMs })
           return tally.result(seats, now())
 
-          async function openAndDeliver(some: readonly number[], hasSlots: boolean, mostPerCall = email.mostPerCall) {
-            const opening = {
-              seats: some,
-              hasSlots,
-              mostPerCall,
-              now: now(),
-              tally,
-              publicUrl: drips.publicUrl,
-              logUnexpected,
-            }
+          async function openAndDeliver(
+            some: readonly number[],
+            { hasSlots, mostPerCall = email.mostPerCall }: { hasSlots: boolean; mostPerCall?: number },
+          ) {
+            const { publicUrl } = drips
+            const opening = { seats: some, hasSlots, mostPerCall, clock: now, tally, publicUrl, logUnexpected }
             const opened = await as((tx) => openTurns(tx, batch, opening))
+            let refusals = 0
             for (const claimed of opened.claimed) {
-              const isRefused = await deliver(claimed, world)
+              if (!(await deliver(claimed, world))) continue
+              refusals += 1
               // One of them may be at fault: each by itself, until one more refusal says that it is none of them.
-              if (isRefused && claimed.turns.length > 1) {
-                for (const { traveller } of claimed.turns) {
-                  const alone = await openAndDeliver([traveller.seat], true, 1)
-                  if (alone.isRefused) break
-                }
-              } else if (isRefused) return { ...opened, isRefused }
+              for (const { traveller } of claimed.turns.length > 1 ? claimed.turns : []) {
+                const alone = await openAndDeliver([traveller.seat], { hasSlots: true, mostPerCall: 1 })
+                if (alone.refusals > 0) break
+              }
             }
-            return { ...opened, isRefused: false }
+            return { ...opened, refusals }
           }
         },
         beatMs,

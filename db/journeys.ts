@@ -73,6 +73,8 @@ export interface Traveller {
   enrolmentId: string
   seat: number
   status: EnrolmentStatus
+  /** Why the journey has ended, or is held. */
+  reason: string | null
   version: number
   stepKey: string | null
   arrivedAt: Date
@@ -96,9 +98,14 @@ export interface Traveller {
   messageId: string
 }
 
-export async function travellers(tx: Tx, enrolmentIds: readonly string[]): Promise<Traveller[]> {
+/** `exceptBatchId`: the messages of that call are not counted as sent. */
+export async function travellers(
+  tx: Tx,
+  enrolmentIds: readonly string[],
+  exceptBatchId: string | null,
+): Promise<Traveller[]> {
   return tx<Traveller[]>`
-    select enrolments.id as enrolment_id, seat, status, version, step_key, coalesce(arrived_at, enrolments.created_at) as arrived_at,
+    select enrolments.id as enrolment_id, seat, status, reason, version, step_key, coalesce(arrived_at, enrolments.created_at) as arrived_at,
       enrolments.created_at as entered_at, contacts.id as contact_id, external_id, email, email_hash, phone, country, time_zone,
       language, properties, uuidv7() as message_id,
       array(
@@ -113,7 +120,7 @@ export async function travellers(tx: Tx, enrolmentIds: readonly string[]): Promi
       (
         select claimed_at from messages
         where messages.contact_id = contacts.id and claimed_at is not null and purpose = 'marketing'
-          and messages.status in ('sending', 'unconfirmed', 'sent')
+          and messages.status in ('sending', 'unconfirmed', 'sent') and batch_id is distinct from ${exceptBatchId}
         order by claimed_at desc limit 1
       ) as last_sent_at
     from enrolments join contacts on contacts.id = contact_id
@@ -179,7 +186,7 @@ export interface Decision {
   enrolmentId: string
   type: 'message.deferred' | 'enrolment.held'
   sourceKey: string
-  data: { stepKey: string | null; reason: string; until?: string; zone?: string | null; detail?: string }
+  data: { stepKey: string | null; reason: string; until?: string | null; zone?: string | null; detail?: string }
 }
 
 export async function recordDecisions(tx: Tx, decisions: readonly Decision[], now: Date): Promise<void> {

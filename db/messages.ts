@@ -98,21 +98,21 @@ export async function skipMessages(
 export type MessageOutcome =
   | { id: string; is: 'sent'; providerMessageId: string }
   | { id: string; is: 'rejected'; code: string }
-  /** Surely not taken. */
-  | { id: string; is: 'planned' }
+  /** Surely not taken, for this reason. */
+  | { id: string; is: 'planned'; code: string | null }
 
 /**
  * Records what became of messages, for whoever holds their claim; a word of the provider's that came first stands. One that was taken for
- * unclear is settled, too, as long as nobody else has claimed it.
+ * unclear is settled, too, as long as nobody else has claimed it. Returns the ids of those that it holds for.
  */
 export async function recordOutcomes(
   tx: Tx,
   claim: string,
   outcomes: readonly MessageOutcome[],
   now: Date,
-): Promise<void> {
-  if (outcomes.length === 0) return
-  await tx`
+): Promise<Set<string>> {
+  if (outcomes.length === 0) return new Set()
+  const rows = await tx<{ id: string }[]>`
     update messages
     set status = outcome."is", reason = outcome.code, provider_message_id = coalesce(outcome."providerMessageId", provider_message_id),
       sent_at = case when outcome."is" = 'sent' then ${now} end,
@@ -120,7 +120,9 @@ export async function recordOutcomes(
       claimed_at = case when outcome."is" <> 'planned' then claimed_at end
     from jsonb_to_recordset(${tx.json(outcomes.map((outcome) => ({ ...outcome })))}) as outcome(
       id uuid, "is" text, code text, "providerMessageId" text)
-    where messages.id = outcome.id and messages.claim = ${claim} and messages.status in ('sending', 'unconfirmed')`
+    where messages.id = outcome.id and messages.claim = ${claim} and messages.status in ('sending', 'unconfirmed')
+    returning messages.id`
+  return new Set(rows.map(({ id }) => id))
 }
 
 /** A call that was claimed and whose outcome is not known. */
@@ -156,7 +158,7 @@ export async function unclearBatches(tx: Tx, batchIds: readonly string[]): Promi
   return batches.map((batch) => ({ ...batch, members: ofBatch.get(batch.id) ?? [] }))
 }
 
-/** Takes over the claim of messages that are still `sending`, or `unconfirmed`; call it inside the turns of all concerned. */
+/** Takes over the claim of messages that are still `sending`; call it inside the turns of all concerned. */
 export async function takeOverClaims(tx: Tx, ids: readonly string[], claim: string, now: Date): Promise<string[]> {
   const taken = await tx<{ id: string }[]>`
     update messages set claim = ${claim}, claimed_at = ${now}
@@ -176,28 +178,30 @@ export async function markUnconfirmed(tx: Tx, ids: readonly string[], now: Date)
     where id = any(${[...ids]}) and status = 'sending'`
 }
 
-/** What a look-up has brought: found, it was sent; not found, it is to be sent again, unless nobody wants that any more. */
+/**
+ * What a look-up has brought: found, it was sent; not found, it is to be sent again, unless nobody wants that any more. It holds for the call
+ * that was asked about: one that has been claimed anew since is another's.
+ */
 export async function recordLookUp(
   tx: Tx,
-  id: string,
-  found: { is: 'found'; providerMessageId: string } | { is: 'not_found'; mayGoAgain: boolean } | { is: 'not_possible' },
+  { id, batchId }: { id: string; batchId: string },
+  found: LookUpResult,
   now: Date,
 ): Promise<void> {
-  const providerMessageId = found.is === 'found' ? found.providerMessageId : null
-  const status =
-    found.is === 'found'
-      ? 'sent'
-      : found.is === 'not_possible'
-        ? 'unconfirmed'
-        : found.mayGoAgain
-          ? 'planned'
-          : 'skipped'
+  const isFound = found.is === 'found'
+  const unsent = found.is === 'not_found' && !found.mayGoAgain ? 'skipped' : 'planned'
+  const status = isFound ? 'sent' : found.is === 'not_found' ? unsent : 'unconfirmed'
+  const unsettled = isFound ? ['unconfirmed', 'planned'] : ['unconfirmed']
   await tx`
     update messages
     set status = ${status}, look_up = ${found.is}, reason = ${status === 'skipped' ? 'exited' : null},
-      provider_message_id = coalesce(${providerMessageId}, provider_message_id),
-      sent_at = case when ${status} = 'sent' then claimed_at end,
-      claim = case when ${status} in ('sent', 'unconfirmed') then claim end,
-      unconfirmed_at = coalesce(unconfirmed_at, ${now})
-    where id = ${id} and status in ('sending', 'unconfirmed')`
+      provider_message_id = coalesce(${isFound ? found.providerMessageId : null}, provider_message_id),
+      sent_at = case when ${isFound} then coalesce(sent_at, claimed_at, ${now}) end,
+      claim = case when ${status} in ('sent', 'unconfirmed') then claim end
+    where id = ${id} and batch_id = ${batchId} and status = any(${unsettled})`
 }
+
+type LookUpResult =
+  | { is: 'found'; providerMessageId: string }
+  | { is: 'not_found'; mayGoAgain: boolean }
+  | { is: 'not_possible' }

@@ -21,7 +21,7 @@ export async function reserveSlots(
   { now, aheadMs }: { now: Date; aheadMs: number },
 ): Promise<SlotBlock> {
   const [sender] = await tx<{ at: Date; rate: number }[]>`
-    select greatest(next_slot_at, ${now}) as at, rate_per_second::float8 as rate from senders where id = ${senderId} for update`
+    select greatest(next_slot_at, ${now}) as at, rate_per_second::float8 as rate from senders where id = ${senderId} for no key update`
   if (!sender) return { count: 0, at: now, everyMs: 0, nextAt: now }
   const everyMs = 1000 / sender.rate
   const openMs = now.getTime() + aheadMs - sender.at.getTime()

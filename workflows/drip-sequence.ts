@@ -98,10 +98,14 @@ export async function dripSequence(input: DripSequenceInput): Promise<DripResult
 
   /** Who sits there already: the story may have been begun again long after its first people came. */
   async function lookAround(): Promise<void> {
-    const there = await unlessFailed(countSeats(cohort))
-    roster.admit(there?.size, Date.now())
-    isClosed ||= there?.isClosed === true
-    stir()
+    try {
+      const there = await unlessFailed(countSeats(cohort))
+      roster.admit(there?.size, Date.now())
+      isClosed ||= there?.isClosed === true
+      stir()
+    } catch (error) {
+      if (!isCancellation(error)) throw error // a story that was cancelled says so itself
+    }
   }
 
   async function close(): Promise<void> {

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto'
 import type { Tx } from '../../db/client.ts'
 import { type CohortGround, type Move, moveOn, recordDecisions } from '../../db/journeys.ts'
 import { claimMessages, type MessageBatch, skipMessages } from '../../db/messages.ts'
+import { deferral, holding } from './decisions.ts'
 import { type Candidate, messageRow, outgoing } from './outgoing.ts'
 import { type Paced, pace, type Timed } from './pacing.ts'
 import type { Tally } from './tally.ts'
 import { type CohortRef, needsFacts, takeTurns } from './turn-context.ts'
-import { decideTurn, holding, moveOf, type SendTurn, type Turn, type UnclearTurn } from './turns.ts'
+import { decideTurn, moveOf, type SendTurn, type Turn, type UnclearTurn } from './turns.ts'
 
 /** Messages that may be handed over now, in one call. */
 export interface Claimed {
@@ -31,7 +32,7 @@ export interface Opening {
   /** Their sender's times were reserved before. */
   hasSlots: boolean
   mostPerCall: number
-  now: Date
+  clock: () => Date
   tally: Tally
   publicUrl: string
   logUnexpected: (error: unknown) => void
@@ -39,8 +40,10 @@ export interface Opening {
 
 /** Decides what becomes of the people on these seats, in one transaction and inside their turns, and claims the messages that go now. */
 export async function openTurns(tx: Tx, cohort: CohortRef, opening: Opening): Promise<Opened> {
-  const { seats, now, tally } = opening
-  const { seated, people, context } = await takeTurns(tx, cohort, seats, now)
+  const { seats, clock, tally } = opening
+  const { seated, people, context } = await takeTurns(tx, cohort, seats, clock)
+  const { now } = context
+  const claimedMs = performance.now()
   const hashes = new Map(seated.map(({ enrolmentId, emailHash }) => [enrolmentId, emailHash]))
   const known = new Set(seated.map(({ seat }) => seat))
   for (const seat of seats) if (!known.has(seat)) tally.ended(seat)
@@ -57,21 +60,21 @@ export async function openTurns(tx: Tx, cohort: CohortRef, opening: Opening): Pr
       if (turn.is !== 'send') turns.push(turn)
       else {
         const message = outgoing(turn, cohort, opening.publicUrl)
-        if ('missing' in message) turns.push(held(turn, 'missing_variable', message.missing))
+        if ('missing' in message) turns.push(held(turn, 'missing_variable', now, message.missing))
         else candidates.push(message)
       }
     } catch (error) {
       opening.logUnexpected(error)
-      turns.push(held({ traveller, skipped: [], walked: { ...traveller, visited: [] } }, 'internal_error'))
+      turns.push(held({ traveller, skipped: [], walked: { ...traveller, visited: [] } }, 'internal_error', now))
     }
   }
 
   const { going, later, refused } = opening.hasSlots
     ? { going: candidates.map((candidate) => ({ candidate, at: now })), later: [], refused: [] }
     : await pace(tx, candidates, now)
-  const claimed = inCalls(going, context.ground, opening)
+  const claimed = inCalls(going, context.ground, { mostPerCall: opening.mostPerCall, now, claimedMs })
   for (const { batch } of claimed) await claimMessages(tx, batch)
-  await recordTurns(tx, cohort, { turns, claimed, refused, candidates }, opening)
+  await recordTurns(tx, cohort, { turns, claimed, refused, candidates }, { now, tally })
   return { claimed, later, unclear: turns.filter((turn) => turn.is === 'unclear') }
 }
 
@@ -79,7 +82,7 @@ async function recordTurns(
   tx: Tx,
   cohort: CohortRef,
   decided: { turns: Exclude<Turn, SendTurn>[]; claimed: Claimed[]; refused: Timed[]; candidates: Candidate[] },
-  { now, tally }: Opening,
+  { now, tally }: { now: Date; tally: Tally },
 ): Promise<void> {
   const moving = decided.turns.filter((turn) => turn.is === 'move')
   // A branch once taken stays taken: what happens meanwhile must not lead past the message that is claimed.
@@ -104,20 +107,22 @@ async function recordTurns(
     ),
     now,
   )
-  await recordDecisions(
-    tx,
-    moving.flatMap(({ decision }) => decision ?? []),
-    now,
+  const deferred = decided.refused.map(({ candidate: { turn } }) =>
+    deferral(turn.traveller, turn.step.key, { reason: 'sender_rate', at: now }),
   )
+  const decisions = decided.turns.flatMap((turn) => ('decision' in turn && turn.decision) || [])
+  await recordDecisions(tx, [...decisions, ...deferred], now)
 
   const standing = new Map(moved.map(({ enrolmentId, status }) => [enrolmentId, status]))
   for (const { skipped } of all) for (const { reason } of skipped) tally.notSent(reason)
   for (const turn of decided.turns) {
-    const { seat, status, enrolmentId } = turn.traveller
+    const { seat, status, reason, enrolmentId } = turn.traveller
     if (turn.is === 'unclear') continue
     if (turn.notSent) tally.notSent(turn.notSent)
-    if (turn.is === 'stay') tally.stands(seat, status, null, null, now)
-    else {
+    if (turn.is === 'stay') {
+      if (turn.dueAt) tally.due(seat, turn.dueAt, now)
+      else tally.stands(seat, status, null, reason, now)
+    } else {
       tally.entered(turn.move.visited)
       tally.stands(seat, standing.get(enrolmentId) ?? status, turn.move.dueAt, turn.move.reason, now)
     }
@@ -137,7 +142,11 @@ async function recordTurns(
   }
 }
 
-function inCalls(going: readonly Timed[], ground: CohortGround, { mostPerCall, now }: Opening): Claimed[] {
+function inCalls(
+  going: readonly Timed[],
+  ground: CohortGround,
+  { mostPerCall, now, claimedMs }: { mostPerCall: number; now: Date; claimedMs: number },
+): Claimed[] {
   const bySender = Map.groupBy(going, ({ candidate }) => candidate.turn.sender.id)
   return [...bySender].flatMap(([senderId, ofSender]) =>
     chunks(ofSender, mostPerCall).map((members): Claimed => {
@@ -154,7 +163,7 @@ function inCalls(going: readonly Timed[], ground: CohortGround, { mostPerCall, n
         turns: members.map(({ candidate }) => candidate.turn),
         ground,
         callAt: members.at(-1)?.at ?? now,
-        claimedMs: performance.now(),
+        claimedMs,
       }
     }),
   )
@@ -167,6 +176,7 @@ function chunks<T>(all: readonly T[], size: number): T[][] {
 function held(
   { traveller, skipped, walked }: Pick<SendTurn, 'traveller' | 'skipped'> & { walked: Parameters<typeof moveOf>[1] },
   reason: 'internal_error' | 'missing_variable',
+  now: Date,
   detail?: string,
 ): Exclude<Turn, SendTurn> {
   return {
@@ -175,7 +185,7 @@ function held(
     skipped,
     move: { ...moveOf(traveller, walked), status: 'held', reason },
     ...(reason === 'missing_variable' && { notSent: reason }),
-    decision: holding(traveller, walked.stepKey, reason, detail),
+    decision: holding(traveller, walked.stepKey, reason, now, detail),
   }
 }
 

@@ -3,10 +3,11 @@ import type { Tx } from '../../db/client.ts'
 import { moveOn } from '../../db/journeys.ts'
 import { type MessageOutcome, recordOutcomes } from '../../db/messages.ts'
 import { pauseSlots } from '../../db/sender-slots.ts'
+import { problemOf } from '../failures.ts'
 import { type EmailChannel, ProviderError, type SendOutcome } from '../ports.ts'
 import type { Claimed } from './claims.ts'
 import type { Tally } from './tally.ts'
-import { moveBehind } from './turns.ts'
+import { moveBehind, startWithinMs } from './turns.ts'
 
 /** What a batch of turns works with. */
 export interface SendingWorld {
@@ -18,12 +19,10 @@ export interface SendingWorld {
   tally: Tally
 }
 
-/** A call that has not begun this long after its claim is not made: what it rests on may have changed. */
-const startWithinMs = 10_000
 /** After a call that the provider surely did not take, and gave no time for the next. */
 const againAfterMs = 5_000
 /** After one that it will not take until somebody has mended a setting. */
-const mendedAfterMs = 5 * 60_000
+export const mendedAfterMs = 5 * 60_000
 const unclearAgainMs = 2_000
 
 /**
@@ -36,7 +35,7 @@ export async function deliver(claimed: Claimed, world: SendingWorld): Promise<bo
   const early = callAt.getTime() - now().getTime()
   if (early > 0) await wait(early, undefined, { signal })
   if (performance.now() - claimedMs > startWithinMs) {
-    await giveBack(claimed, world, now())
+    await giveBack(claimed, world, { again: now(), reason: null })
     return false
   }
   const { providerKey: key, messages } = batch
@@ -57,8 +56,12 @@ async function recordFailure(claimed: Claimed, world: SendingWorld, error: Provi
     // The claim stands: at their next turn it is found, and found out about.
     for (const { traveller } of claimed.turns) world.tally.due(traveller.seat, later(at, unclearAgainMs), at)
   } else if (error.outcome === 'rejected') {
-    await giveBack(claimed, world, later(at, mendedAfterMs), `provider:${error.code}`)
-  } else await giveBack(claimed, world, later(at, error.retryAfterMs || againAfterMs), 'sender_rate')
+    await giveBack(claimed, world, { again: later(at, mendedAfterMs), reason: problemOf(error) })
+  } else {
+    const again = later(at, error.retryAfterMs || againAfterMs)
+    await world.as((tx) => pauseSlots(tx, claimed.batch.senderId, again))
+    await giveBack(claimed, world, { again, reason: error.outcome === 'retry' ? problemOf(error) : 'sender_rate' })
+  }
 }
 
 /** Records what became of each message, and moves its person on, in one transaction. */
@@ -73,10 +76,11 @@ async function record(
     if (outcome === undefined) throw new ProviderError('channel', 'unconfirmed', 'fewer_outcomes_than_messages')
     return { id, ...outcome }
   })
-  const moves = turns.map((turn) => moveBehind(turn, turn.step, turn.definition, ground, at))
-  const moving = moves.filter((_, index) => !turns[index]?.isBehind)
+  const moves = turns.map((turn) => moveBehind(turn, ground, at))
   const moved = await as(async (tx) => {
-    await recordOutcomes(tx, batch.claim, known, at)
+    const recorded = await recordOutcomes(tx, batch.claim, known, at)
+    // Whose message another has claimed meanwhile is that one's to move.
+    const moving = moves.filter((_, index) => !turns[index]?.isBehind && recorded.has(known[index]?.id ?? ''))
     return moveOn(tx, moving, at)
   })
   const standing = new Map(moved.map(({ enrolmentId, status }) => [enrolmentId, status]))
@@ -99,20 +103,12 @@ async function record(
 async function giveBack(
   { batch, turns }: Claimed,
   { as, now, tally }: SendingWorld,
-  again: Date,
-  reason?: string,
+  { again, reason }: { again: Date; reason: string | null },
 ): Promise<void> {
-  await as(async (tx) => {
-    await recordOutcomes(
-      tx,
-      batch.claim,
-      batch.messages.map(({ id }) => ({ id, is: 'planned' })),
-      now(),
-    )
-    if (reason === 'sender_rate') await pauseSlots(tx, batch.senderId, again)
-  })
+  const outcomes = batch.messages.map(({ id }): MessageOutcome => ({ id, is: 'planned', code: reason }))
+  await as((tx) => recordOutcomes(tx, batch.claim, outcomes, now()))
   for (const { traveller } of turns) {
-    if (reason !== undefined) tally.notSent(reason)
+    if (reason !== null) tally.notSent(reason)
     tally.due(traveller.seat, again, now())
   }
 }

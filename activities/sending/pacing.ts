@@ -20,13 +20,14 @@ export interface Paced {
 /** How far ahead a sender's times are reserved: longer, and a slow one would hold a worker that others need. */
 const reserveAheadMs = 10_000
 /** Messages whose times lie this close together leave in one call, at the time of the last. */
-const oneCallMs = 1_000
+export const oneCallMs = 1_000
 
 /** Gives each message the time at which its sender may send it; those of a sender without a rate go at once. */
 export async function pace(tx: Tx, candidates: readonly Candidate[], now: Date): Promise<Paced> {
   const paced: Paced = { going: [], later: [], refused: [] }
   const bySender = Map.groupBy(candidates, ({ turn }) => turn.sender.id)
-  for (const ofSender of bySender.values()) {
+  // In one order, so that no two wait for each other's senders.
+  for (const [, ofSender] of [...bySender].sort(([one], [other]) => (one < other ? -1 : 1))) {
     const sender = ofSender[0]?.turn.sender
     if (!sender) continue
     if (sender.ratePerSecond === null) paceUnlimited(ofSender, sender, paced, now)

@@ -20,19 +20,19 @@ export interface CohortRef {
   cohortId: string
 }
 
-/** Takes the turns of the people on these seats and reads what is known of them then. */
+/** Takes the turns of the people on these seats and reads what is known of them then. `clock` is read inside their turns. */
 export async function takeTurns(
   tx: Tx,
   { sequenceId, cohortId }: CohortRef,
   seats: readonly number[],
-  now: Date,
+  clock: () => Date,
 ): Promise<{ seated: Seated[]; people: Traveller[]; context: TurnContext }> {
   const seated = await seatedIn(tx, cohortId, seats)
   await lockPersons(tx, {
     contactIds: seated.map(({ contactId }) => contactId),
     addressHashes: seated.flatMap(({ emailHash }) => (emailHash ? [emailHash] : [])),
   })
-  return { seated, ...(await turnContext(tx, sequenceId, seated, now)) }
+  return { seated, ...(await turnContext(tx, sequenceId, seated, { now: clock() })) }
 }
 
 /** All that their turns are decided by. Call it inside them. */
@@ -40,13 +40,13 @@ export async function turnContext(
   tx: Tx,
   sequenceId: string,
   who: readonly Pick<Seated, 'enrolmentId' | 'contactId'>[],
-  now: Date,
+  { now, exceptBatchId = null }: { now: Date; exceptBatchId?: string | null },
 ): Promise<{ people: Traveller[]; context: TurnContext }> {
   const enrolmentIds = who.map(({ enrolmentId }) => enrolmentId)
   const contactIds = who.map(({ contactId }) => contactId)
   const [ground, people, messages] = await Promise.all([
     cohortGround(tx, sequenceId),
-    travellers(tx, enrolmentIds),
+    travellers(tx, enrolmentIds, exceptBatchId),
     messagesOf(tx, { contactIds, enrolmentIds }),
   ])
   const byVersion = await definitionsOf(tx, sequenceId, new Set(people.map(({ version }) => version)))

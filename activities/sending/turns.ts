@@ -1,11 +1,12 @@
 import type { CohortGround, Decision, JourneySender, Move, Traveller } from '../../db/journeys.ts'
 import type { JourneyMessage } from '../../db/messages.ts'
-import { builtInPolicy, type NotSentReason, type SendingPolicy } from '../../workflows/contracts/sending.ts'
+import { builtInPolicy, type NotSentReason } from '../../workflows/contracts/sending.ts'
 import type { MessageStep, SequenceDefinition } from '../../workflows/contracts/sequences.ts'
 import { parseDuration } from '../../workflows/rules/durations.ts'
 import { type PersonFacts, type Walked, walk, walkOn } from '../../workflows/rules/journeys.ts'
-import { decideSend } from '../../workflows/rules/send-decision.ts'
+import { decideSend, type SendDecision } from '../../workflows/rules/send-decision.ts'
 import { possibleZones } from '../../workflows/rules/zones.ts'
+import { deferral, holding } from './decisions.ts'
 
 /** What is to be done about somebody whose turn it is. */
 export type Turn = SendTurn | MoveTurn | StayTurn | UnclearTurn
@@ -23,18 +24,18 @@ interface MoveTurn extends TurnBase {
   decision?: Decision
 }
 
-/** Nothing, until something happens to them, or to the sequence. */
+/** The person stays where they are, until something happens to them or to the sequence, or until `dueAt`. */
 interface StayTurn extends TurnBase {
   is: 'stay'
+  dueAt?: Date
   notSent?: NotSentReason
+  decision?: Decision
 }
 
 /** A message of theirs may have gone, and nobody knows. */
 export interface UnclearTurn extends TurnBase {
   is: 'unclear'
   message: JourneyMessage
-  /** When the journey goes on as if it had been sent; null: the journey is over. */
-  givenUpAt: Date | null
 }
 
 export interface SendTurn extends TurnBase {
@@ -65,57 +66,46 @@ export interface TurnContext {
   now: Date
 }
 
-const policyOf = ({ policy }: CohortGround): SendingPolicy => policy ?? builtInPolicy
+/** A call that has not begun this long after its claim is not made: what was decided holds for so long and no longer. */
+export const startWithinMs = 10_000
+
+/** After which a message that is wanted again, and may not go just now, is looked at again: nobody else would. */
+const wantedAgainMs = 15 * 60_000
 
 /**
- * Decides what becomes of a person now: the story of a journey from one wake-up to the next. Steps that are over are passed; it ends at
- * a message that may go, at one that may not yet, at a wait, or at the end.
+ * Decides what becomes of a person now: the story of a journey from one wake-up to the next. What may have gone is found out about first,
+ * whatever else stands still. Then steps that are over are passed, up to a message that may go, one that may not yet, a wait, or the end.
  */
 export function decideTurn(traveller: Traveller, context: TurnContext): Turn {
   const { ground, now } = context
-  const skipped: SkippedMessage[] = []
   const messages = context.messagesOf(traveller.enrolmentId)
-  const isOver = traveller.status === 'completed' || traveller.status === 'exited'
-  const open = messages.find(isOpen)
-  if (isOver && open) return { is: 'unclear', traveller, skipped, message: open, givenUpAt: null }
-  if (traveller.status !== 'active' && traveller.status !== 'completed') return { is: 'stay', traveller, skipped }
-  if (ground.sequenceStatus === 'archived' && !isOver) {
-    // Archiving was cut short before it came to them.
-    const place = { ...traveller, visited: [] }
-    return {
-      is: 'move',
-      traveller,
-      skipped,
-      move: moveOf(traveller, place, { status: 'exited', reason: 'sequence_archived' }),
-    }
-  }
-  if (ground.isPaused || ground.sequenceStatus !== 'live') return { is: 'stay', traveller, skipped, notSent: 'paused' }
+  const unclear = messages.find(isUnclear)
+  if (unclear) return { is: 'unclear', traveller, skipped: [], message: unclear }
 
+  const isOver = traveller.status === 'completed'
+  if (traveller.status !== 'active' && !isOver) return { is: 'stay', traveller, skipped: [] }
+  if (ground.sequenceStatus === 'archived' && !isOver) return cutShort(traveller)
+
+  const wanted = wantedAgain(traveller, context)
+  if (isOver && wanted === undefined) return { is: 'stay', traveller, skipped: [] }
+  if (ground.isPaused || ground.sequenceStatus !== 'live') {
+    const stay: StayTurn = { is: 'stay', traveller, skipped: [], notSent: 'paused' }
+    const decision = deferral(traveller, traveller.stepKey, { reason: 'paused', at: now })
+    return isOver ? { ...stay, dueAt: later(now, wantedAgainMs) } : { ...stay, decision }
+  }
+  return wanted === undefined ? goOn(traveller, context) : sendAgain(traveller, wanted, context)
+}
+
+/** From where the person stands to where the journey comes to a halt. */
+function goOn(traveller: Traveller, context: TurnContext): Turn {
+  const { ground, now } = context
   const definition = context.definitionOf(traveller.version)
-  const policy = policyOf(ground)
   const facts = context.factsOf(traveller)
   const zones = possibleZones(traveller, ground)
-  const again = messages.find(({ status, stepKey }) => status === 'planned' && isBehind(definition, stepKey, traveller))
+  const messages = context.messagesOf(traveller.enrolmentId)
+  const skipped: SkippedMessage[] = []
   let walked = walk(definition, traveller, facts, zones, now)
   const visited = [...walked.visited]
-
-  const move = (to: Partial<Move>): MoveTurn => ({
-    is: 'move',
-    traveller,
-    skipped,
-    move: moveOf(traveller, { ...walked, visited }, to),
-  })
-  const passMessage = (step: MessageStep) => {
-    walked = walkOn(definition, step.key, facts, zones, now)
-    visited.push(...walked.visited)
-  }
-  // Somebody has asked for it to be sent again, and the journey has gone on without it.
-  const unsent = definition.steps.find(({ key }) => key === again?.stepKey)
-  if (unsent?.type === 'message') {
-    const decided = decideMessage(unsent, again)
-    if (decided?.is === 'send') return { ...decided, isBehind: true }
-  }
-  if (isOver) return { is: 'stay', traveller, skipped: [] }
 
   for (;;) {
     const { turn } = walked
@@ -125,75 +115,128 @@ export function decideTurn(traveller: Traveller, context: TurnContext): Turn {
       const isCompleted = turn.reason === 'completed'
       return move({ status: isCompleted ? 'completed' : 'exited', reason: isCompleted ? null : turn.reason })
     }
-    const earlier = messages.find(({ stepKey }) => stepKey === turn.step.key)
-    if (earlier?.status === 'sending' || earlier?.status === 'unconfirmed') {
-      const givenUpAt = new Date(
-        (earlier.unconfirmedAt ?? now).getTime() + (parseDuration(policy.unconfirmedAfter) ?? 0),
-      )
-      if (earlier.status === 'sending' || givenUpAt > now)
-        return { is: 'unclear', traveller, skipped, message: earlier, givenUpAt }
+    const { step } = turn
+    const earlier = messages.find(({ stepKey }) => stepKey === step.key)
+    const givenUpAt = earlier?.status === 'unconfirmed' ? goesOnAt(earlier, ground) : now
+    if (givenUpAt > now) return move({ dueAt: givenUpAt })
+    if (earlier === undefined || earlier.status === 'planned') {
+      const decision = decideMessage(traveller, step, walked.arrivedAt, context)
+      const halt = haltAt(step, decision, earlier?.id ?? null)
+      if (halt) return halt
     }
-    if (earlier !== undefined && earlier.status !== 'planned') {
-      passMessage(turn.step)
-      continue
-    }
-    const decided = decideMessage(turn.step, earlier)
-    if (decided !== null) return decided
-    passMessage(turn.step)
+    walked = walkOn(definition, step.key, facts, zones, now)
+    visited.push(...walked.visited)
   }
 
-  /** Null: it is left out. */
-  function decideMessage(step: MessageStep, planned: JourneyMessage | undefined): Turn | null {
-    const sender = ground.senders.find(({ id }) => id === definition.senderId)
-    if (!sender) return hold(step, 'paused', 'sender')
-    if (sender.isPaused) return { ...move({ dueAt: null }), notSent: 'paused' }
-    const decision = decideSend(
-      {
-        purpose: definition.purpose,
-        channel: step.channel,
-        arrivedAt: walked.arrivedAt,
-        expiresAfter: step.expiresAfter,
-        now,
-      },
-      {
-        address: traveller.email,
-        zones,
-        isSuppressed: isSuppressed(traveller, definition),
-        consent: traveller.consent,
-        lastSentAt: traveller.lastSentAt,
-      },
-      policy,
-    )
+  /** Null: the message is left out, and the journey goes on. */
+  function haltAt(step: MessageStep, decision: MessageDecision, planned: string | null): Turn | null {
+    if (decision.do === 'send') {
+      const place = { ...walked, visited }
+      const { sender } = decision
+      return { is: 'send', traveller, skipped, step, definition, sender, walked: place, planned, isBehind: false }
+    }
     if (decision.do === 'skip') {
       skipped.push({ step, definition, reason: decision.reason })
       return null
     }
-    if (decision.do === 'hold') return hold(step, decision.reason)
-    if (decision.do === 'defer') {
-      const { reason, until } = decision
-      return { ...move({ dueAt: until }), notSent: reason, decision: deferral(traveller, step.key, decision) }
+    if (decision.do === 'hold') {
+      const held = holding(traveller, step.key, decision.reason, now)
+      return { ...move({ status: 'held', reason: decision.reason }), notSent: decision.reason, decision: held }
     }
-    const place = { ...walked, visited }
     return {
-      is: 'send',
-      traveller,
-      skipped,
-      step,
-      definition,
-      sender,
-      walked: place,
-      planned: planned?.id ?? null,
-      isBehind: false,
+      ...move({ dueAt: decision.until }),
+      notSent: decision.reason,
+      decision: deferral(traveller, step.key, { ...decision, at: now }),
     }
   }
 
-  function hold(step: MessageStep, reason: NotSentReason, detail?: string): MoveTurn {
-    return {
-      ...move({ status: 'held', reason }),
-      notSent: reason,
-      decision: holding(traveller, step.key, reason, detail),
-    }
+  function move(to: Partial<Move>): MoveTurn {
+    return { is: 'move', traveller, skipped, move: moveOf(traveller, { ...walked, visited }, to) }
   }
+}
+
+/** A message that somebody wants sent once more, though the journey has gone on without it. */
+function sendAgain(traveller: Traveller, { step, id }: WantedMessage, context: TurnContext): Turn {
+  const { now } = context
+  const definition = context.definitionOf(traveller.version)
+  const decision = decideMessage(traveller, step, now, context)
+  if (decision.do === 'send') {
+    const { stepKey, arrivedAt } = traveller
+    const walked: Walked = { stepKey, arrivedAt, visited: [], turn: { is: 'look' } }
+    const { sender } = decision
+    return { is: 'send', traveller, skipped: [], step, definition, sender, walked, planned: id, isBehind: true }
+  }
+  // Without it, until it may go: others of the journey may.
+  const skipped = decision.do === 'skip' ? [{ step, definition, reason: decision.reason }] : []
+  const until = decision.do === 'defer' && decision.until ? decision.until : later(now, wantedAgainMs)
+  if (traveller.status === 'completed') {
+    return { is: 'stay', traveller, skipped, ...(decision.do !== 'skip' && { dueAt: until }) }
+  }
+  const turn = goOn(traveller, context)
+  turn.skipped.push(...skipped)
+  if (turn.is !== 'move' || turn.move.status !== 'active' || decision.do === 'skip') return turn
+  const { dueAt } = turn.move
+  return { ...turn, move: { ...turn.move, dueAt: dueAt === null || dueAt > until ? until : dueAt } }
+}
+
+type MessageDecision =
+  | { do: 'send'; sender: JourneySender }
+  | { do: 'skip'; reason: NotSentReason }
+  | { do: 'hold'; reason: NotSentReason }
+  /** `until` null: until somebody resumes the sender. */
+  | { do: 'defer'; reason: NotSentReason; until: Date | null; zone: string | null }
+
+function decideMessage(
+  traveller: Traveller,
+  step: MessageStep,
+  arrivedAt: Date,
+  context: TurnContext,
+): MessageDecision {
+  const { ground, now } = context
+  const { purpose, senderId } = context.definitionOf(traveller.version)
+  const sender = ground.senders.find(({ id }) => id === senderId)
+  if (!sender) throw new Error('the sequence has no such sender')
+  if (sender.isPaused) return { do: 'defer', reason: 'paused', until: null, zone: null }
+  const { email: address, consent, lastSentAt, suppressedFor } = traveller
+  const person = {
+    address,
+    zones: possibleZones(traveller, ground),
+    isSuppressed: suppressedFor.includes('all') || suppressedFor.includes(purpose),
+    consent,
+    lastSentAt,
+  }
+  const { channel, expiresAfter } = step
+  const decideAt = (at: Date): SendDecision =>
+    decideSend({ purpose, channel, arrivedAt, expiresAfter, now: at }, person, ground.policy ?? builtInPolicy)
+  const decided = decideAt(now)
+  // It must still be right when the call begins.
+  const decision = decided.do === 'send' ? decideAt(later(now, startWithinMs)) : decided
+  return decision.do === 'send' ? { do: 'send', sender } : decision
+}
+
+interface WantedMessage {
+  id: string
+  step: MessageStep
+}
+
+/** The journey has gone on, by the time that the policy gives or to its end, and somebody has said: send it again. */
+function wantedAgain(traveller: Traveller, context: TurnContext): WantedMessage | undefined {
+  const planned = context.messagesOf(traveller.enrolmentId).filter(({ status }) => status === 'planned')
+  if (planned.length === 0) return undefined
+  const { steps } = context.definitionOf(traveller.version)
+  const standing = steps.findIndex(({ key }) => key === traveller.stepKey)
+  for (const [index, step] of steps.entries()) {
+    const message = planned.find(({ stepKey }) => stepKey === step.key)
+    const isBehind = traveller.status === 'completed' || index < standing
+    if (message && isBehind && step.type === 'message') return { id: message.id, step }
+  }
+  return undefined
+}
+
+/** Archiving was interrupted before it came to them. */
+function cutShort(traveller: Traveller): MoveTurn {
+  const move = moveOf(traveller, { ...traveller, visited: [] }, { status: 'exited', reason: 'sequence_archived' })
+  return { is: 'move', traveller, skipped: [], move }
 }
 
 /** How a person moves who has come this far and goes no further for now. */
@@ -213,64 +256,28 @@ export function moveOf(traveller: Traveller, walked: Omit<Walked, 'turn'>, to: P
 }
 
 /** Where somebody goes whose message is dealt with: as far as it can be told without a look at what has happened since. */
-export function moveBehind(
-  turn: { traveller: Traveller; walked: Walked },
-  step: MessageStep,
-  definition: SequenceDefinition,
-  ground: CohortGround,
-  now: Date,
-): Move {
-  const { traveller, walked } = turn
+export function moveBehind({ traveller, walked, step, definition }: SendTurn, ground: CohortGround, now: Date): Move {
   const on = walkOn(definition, step.key, null, possibleZones(traveller, ground), now)
-  const visited = [...walked.visited, ...on.visited]
-  const to = on.turn
-  const place = moveOf(traveller, { ...on, visited })
-  if (to.is === 'wait') return { ...place, dueAt: to.until, waitingFor: to.events.length > 0 ? to.events : null }
-  if (to.is !== 'end') return { ...place, dueAt: now }
-  return to.reason === 'completed'
-    ? { ...place, status: 'completed', stepKey: step.key }
-    : { ...place, status: 'exited', reason: to.reason }
-}
-
-function isSuppressed({ suppressedFor }: Traveller, { purpose }: SequenceDefinition): boolean {
-  return suppressedFor.includes('all') || suppressedFor.includes(purpose)
+  const place = moveOf(traveller, { ...on, visited: [...walked.visited, ...on.visited] })
+  const { turn } = on
+  if (turn.is === 'wait') return { ...place, dueAt: turn.until }
+  if (turn.is !== 'end') return { ...place, dueAt: now }
+  return turn.reason === 'completed'
+    ? { ...place, status: 'completed' }
+    : { ...place, status: 'exited', reason: turn.reason }
 }
 
 /** It may have gone, and nobody has asked the provider yet. */
-function isOpen({ status, lookUp }: JourneyMessage): boolean {
+function isUnclear({ status, lookUp }: JourneyMessage): boolean {
   return status === 'sending' || (status === 'unconfirmed' && lookUp === null)
 }
 
-function isBehind({ steps }: SequenceDefinition, stepKey: string, traveller: Traveller): boolean {
-  const indexOf = (key: string | null) => steps.findIndex((step) => step.key === key)
-  return traveller.status === 'completed' || indexOf(stepKey) < indexOf(traveller.stepKey)
+/** When the journey goes on as if the message had been sent. */
+function goesOnAt({ unconfirmedAt }: JourneyMessage, { policy }: CohortGround): Date {
+  const { unconfirmedAfter } = policy ?? builtInPolicy
+  return later(unconfirmedAt ?? new Date(0), parseDuration(unconfirmedAfter) ?? 0)
 }
 
-function deferral(
-  { contactId, enrolmentId }: Traveller,
-  stepKey: string,
-  { reason, until, zone }: { reason: string; until: Date; zone: string | null },
-): Decision {
-  return {
-    contactId,
-    enrolmentId,
-    type: 'message.deferred',
-    sourceKey: `defer/${enrolmentId}/${stepKey}/${reason}/${until.toISOString()}`,
-    data: { stepKey, reason, until: until.toISOString(), zone },
-  }
-}
-
-export function holding(
-  { contactId, enrolmentId }: Traveller,
-  stepKey: string | null,
-  reason: string,
-  detail?: string,
-): Decision {
-  return {
-    contactId,
-    enrolmentId,
-    type: 'enrolment.held',
-    sourceKey: `held/${enrolmentId}/${stepKey}/${reason}/${detail ?? ''}`,
-    data: { stepKey, reason, ...(detail !== undefined && { detail }) },
-  }
+function later(at: Date, ms: number): Date {
+  return new Date(at.getTime() + ms)
 }

@@ -10,16 +10,18 @@ import {
   unclearBatches,
 } from '../../db/messages.ts'
 import { lockPersons } from '../../db/person-locks.ts'
+import { pauseSlots } from '../../db/sender-slots.ts'
 import { ProviderError } from '../ports.ts'
-import type { SendingWorld } from './deliveries.ts'
+import { mendedAfterMs, type SendingWorld } from './deliveries.ts'
 import { turnContext } from './turn-context.ts'
-import { decideTurn, type TurnContext, type UnclearTurn } from './turns.ts'
+import { decideTurn, startWithinMs, type TurnContext, type UnclearTurn } from './turns.ts'
 
 /** A call begins within 10 s of its claim and ends within another 10: until then, whoever claimed may still be at it. */
 const callIsOverMs = 25_000
 /** Each takes a request of its own at most, besides those that read the provider's list. */
 const lookUpsPerBatch = 20
 const againMs = 30_000
+const shortestPauseMs = 3_000
 
 export interface UnclearSettings {
   sequenceId: string
@@ -41,7 +43,9 @@ export async function settleUnclear(
   await lookUp(unconfirmed, world, settings)
 }
 
-type Repetition = { may: 'repeat'; batch: UnclearBatch; claim: string; taken: string[] } | { may: 'not'; again: Date }
+type Repetition =
+  | { may: 'repeat'; batch: UnclearBatch; claim: string; claimedMs: number; taken: string[] }
+  | { may: 'not'; again: Date }
 
 async function repeatCall(
   batchId: string,
@@ -55,7 +59,11 @@ async function repeatCall(
     for (const { traveller } of turns) tally.due(traveller.seat, repetition.again, now())
     return
   }
-  const { batch, claim, taken } = repetition
+  const { batch, claim, claimedMs, taken } = repetition
+  if (performance.now() - claimedMs > startWithinMs) {
+    for (const { traveller } of turns) tally.due(traveller.seat, now(), now())
+    return
+  }
   try {
     const outcomes = await email.send(
       { key: batch.providerKey, messages: batch.members.map(({ rendered }) => rendered) },
@@ -73,9 +81,16 @@ async function repeatCall(
     if (!(error instanceof ProviderError)) throw error
     // Whatever this call met, the one before may have been taken: only the provider's own word ends that.
     const at = now()
-    for (const { traveller } of turns)
-      tally.due(traveller.seat, new Date(at.getTime() + (error.retryAfterMs ?? againMs / 10)), at)
+    const again = new Date(at.getTime() + pauseMs(error, at.getTime() - batch.firstCalledAt.getTime()))
+    if (error.outcome === 'retryAfter') await as((tx) => pauseSlots(tx, batch.senderId, again))
+    for (const { traveller } of turns) tally.due(traveller.seat, again, at)
   }
+}
+
+/** As long as it has gone on already, within bounds; where somebody has to mend something first, at their pace. */
+function pauseMs({ outcome, retryAfterMs }: ProviderError, sinceMs: number): number {
+  if (outcome === 'rejected') return mendedAfterMs
+  return retryAfterMs || Math.min(mendedAfterMs, Math.max(shortestPauseMs, sinceMs))
 }
 
 /** Takes the call over when the provider still knows its key, and every message in it may still go; else leaves it to a look-up. */
@@ -92,16 +107,18 @@ async function claimRepetition(
     addressHashes: seen.members.map(({ addressHash }) => addressHash),
   })
   const at = now()
+  const claimedMs = performance.now()
   const [batch = seen] = await unclearBatches(tx, [batchId])
   const open = batch.members.filter(({ status }) => status === 'sending')
   if (open.length === 0) return { may: 'not', again: at }
   const isKnown = batch.firstCalledAt.getTime() + email.keyLifetimeMs > at.getTime()
-  if (isKnown && (await mayAllGo(tx, sequenceId, open, at))) {
+  if (isKnown && (await mayAllGo(tx, sequenceId, { batchId, open }, at))) {
     const claim = randomUUID()
     return {
       may: 'repeat',
       batch,
       claim,
+      claimedMs,
       taken: await takeOverClaims(
         tx,
         open.map(({ id }) => id),
@@ -110,35 +127,41 @@ async function claimRepetition(
       ),
     }
   }
-  const claimedMs = Math.max(...open.map(({ claimedAt }) => claimedAt?.getTime() ?? 0))
-  if (at.getTime() < claimedMs + callIsOverMs) return { may: 'not', again: new Date(claimedMs + callIsOverMs) }
+  const lastClaimMs = Math.max(...open.map(({ claimedAt }) => claimedAt?.getTime() ?? 0))
+  if (at.getTime() < lastClaimMs + callIsOverMs) return { may: 'not', again: new Date(lastClaimMs + callIsOverMs) }
   await markUnconfirmed(
     tx,
     open.map(({ id }) => id),
     at,
   )
-  return { may: 'not', again: new Date(Math.max(at.getTime(), claimedMs + lookUpAfterMs)) }
+  return { may: 'not', again: new Date(Math.max(at.getTime(), lastClaimMs + lookUpAfterMs)) }
 }
 
-async function mayAllGo(tx: Tx, sequenceId: string, open: UnclearBatch['members'], now: Date): Promise<boolean> {
-  const { people, context } = await turnContext(tx, sequenceId, open, now)
+/** Whether each would be sent now if it had not been claimed yet: to the same address, whatever went since. */
+async function mayAllGo(
+  tx: Tx,
+  sequenceId: string,
+  { batchId, open }: { batchId: string; open: UnclearBatch['members'] },
+  now: Date,
+): Promise<boolean> {
+  const { people, context } = await turnContext(tx, sequenceId, open, { now, exceptBatchId: batchId })
+  const unsent: TurnContext = { ...context, messagesOf: () => [] }
+  const addresses = new Map(open.map(({ enrolmentId, addressHash }) => [enrolmentId, addressHash]))
   return people.every((traveller) => {
-    // As if the message were still to be sent, and nothing had been sent just now: that was this very message.
-    const unsent: TurnContext = { ...context, messagesOf: () => [] }
-    return decideTurn({ ...traveller, lastSentAt: null }, unsent).is === 'send'
+    const address = addresses.get(traveller.enrolmentId)
+    const isSame =
+      address !== undefined && traveller.emailHash !== null && Buffer.from(address).equals(traveller.emailHash)
+    return isSame && decideTurn(traveller, unsent).is === 'send'
   })
 }
 
-/** Asks the provider for messages, all that it may show by now together. */
 async function lookUp(turns: readonly UnclearTurn[], world: SendingWorld, settings: UnclearSettings): Promise<void> {
   const { as, now, email, signal, tally } = world
   const at = now()
   const shownAt = ({ message }: UnclearTurn) => (message.claimedAt ?? at).getTime() + settings.lookUpAfterMs
   const unasked: UnclearTurn[] = []
   for (const turn of turns) {
-    const { traveller, message, givenUpAt } = turn
-    if (at.getTime() < shownAt(turn)) tally.due(traveller.seat, new Date(shownAt(turn)), at)
-    else if (message.lookUp === 'not_possible') tally.stands(traveller.seat, traveller.status, givenUpAt, null, at)
+    if (at.getTime() < shownAt(turn)) tally.due(turn.traveller.seat, new Date(shownAt(turn)), at)
     else unasked.push(turn)
   }
   // The others are looked at again at once.
@@ -160,11 +183,12 @@ async function lookUp(turns: readonly UnclearTurn[], world: SendingWorld, settin
   try {
     const found = await email.lookUp(asked, signal)
     const foundAt = now()
-    for (const [index, { message, givenUpAt, traveller }] of asking.entries()) {
+    for (const [index, { message, traveller }] of asking.entries()) {
       const told = found[index]
       if (!told) throw new ProviderError('channel', 'retry', 'fewer_answers_than_messages')
-      const outcome = told.is === 'not_found' ? { is: told.is, mayGoAgain: givenUpAt !== null } : told
-      await as((tx) => recordLookUp(tx, message.id, outcome, foundAt))
+      const outcome = told.is === 'not_found' ? { is: told.is, mayGoAgain: traveller.status !== 'exited' } : told
+      const asked = { id: message.id, batchId: message.batchId ?? '' }
+      await as((tx) => recordLookUp(tx, asked, outcome, foundAt))
       tally.due(traveller.seat, foundAt, foundAt)
     }
   } catch (error) {

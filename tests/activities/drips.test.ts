@@ -193,7 +193,7 @@ test("a key that the provider does not know is nobody's fault: it is tried again
   const rows = await drip({ people: 30 })
   const { outcomes, moves } = await advance(rows, undefined, { apiKey: 'wrong' })
   expect(seatsOf(outcomes, 'due')).toHaveLength(30)
-  expect(Object.keys(moves.notSent)).toEqual(['provider:invalid_key'])
+  expect(Object.keys(moves.notSent)).toEqual(['resend:invalid_key'])
   expect(await sandbox().requests({ provider: 'resend' })).toHaveLength(2)
   later(301_000)
   await advance(rows)

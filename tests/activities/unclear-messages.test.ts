@@ -1,9 +1,12 @@
 import { expect, test, vi } from 'vitest'
 import { resolveMessage } from '../../db/message-resolutions.ts'
+import { recordLookUp } from '../../db/messages.ts'
 import { suppressAddress } from '../../db/suppressing.ts'
+import { builtInPolicy } from '../../workflows/contracts/sending.ts'
+import { aMessage } from '../support/drip-rows.ts'
 import { dripTurns, seatsOf } from '../support/drip-turns.ts'
 
-const { organisationId, as, sandbox, now, later, drip, advance, taken, statusesOf } = await dripTurns()
+const { organisationId, as, sandbox, now, later, setClock, drip, advance, taken, statusesOf } = await dripTurns()
 
 test('an answer that got lost is asked for again under the same key', async () => {
   const rows = await drip()
@@ -70,16 +73,53 @@ test('somebody who opts out while a call is unclear is not in its repetition', a
 
 test('a call that comes too long after its claim is not made', async () => {
   const rows = await drip()
-  // As if the process had been frozen just before the call.
-  const { now: realNow } = performance
-  const frozenMs = () => (new Error('who asks').stack?.includes('deliveries.ts') ? 10_001 : 0)
-  const clock = vi.spyOn(performance, 'now').mockImplementation(() => realNow.call(performance) + frozenMs())
+  const thaw = freezeBefore('deliveries.ts')
   await advance(rows)
-  clock.mockRestore()
+  thaw()
   expect(await taken()).toEqual([])
   expect(await statusesOf(rows)).toEqual(['planned', 'planned', 'planned'])
   await advance(rows)
   expect(await taken()).toHaveLength(3)
+})
+
+test('a repetition that comes too long after its claim is not made', async () => {
+  const rows = await drip({ people: 1 })
+  await sandbox().addFault({ provider: 'resend', kind: 'timeout', rate: 1, count: 1 })
+  await advance(rows, undefined, { timeoutMs: 300 })
+  const thaw = freezeBefore('unclear.ts')
+  await advance(rows)
+  thaw()
+  expect(await taken()).toEqual([])
+  await advance(rows)
+  expect(await taken()).toHaveLength(1)
+})
+
+test('what a look-up says of one call is not believed of the next', async () => {
+  const rows = await drip({ people: 1 })
+  const forgetful = { keyLifetimeMs: 0, timeoutMs: 300 }
+  await sandbox().addFault({ provider: 'resend', kind: 'timeout', rate: 1, count: 1 })
+  await advance(rows, undefined, forgetful)
+  const [first] = await callsOf(rows)
+  later(60_000)
+  for (let turn = 1; turn <= 3; turn += 1) await advance(rows, undefined, forgetful)
+  expect(await statusesOf(rows)).toEqual(['sent'])
+  await as((tx) => tx`update messages set status = 'unconfirmed' where id = ${first?.id ?? ''}`)
+  const late = { id: first?.id ?? '', batchId: first?.batchId ?? '' }
+  await as((tx) => recordLookUp(tx, late, { is: 'not_found', mayGoAgain: true }, now()))
+  expect(await statusesOf(rows)).toEqual(['unconfirmed'])
+})
+
+test('a pause keeps new messages back and still finds out about those that may have gone', async () => {
+  const rows = await drip({ people: 2 })
+  await sandbox().addFault({ provider: 'resend', kind: 'accept-then-drop', rate: 1, count: 1 })
+  await advance(rows)
+  await as((tx) => tx`update sequences set status = 'paused' where id = ${rows.sequenceId}`)
+  for (let turn = 1; turn <= 3; turn += 1) {
+    later(30_000)
+    await advance(rows)
+  }
+  expect(await statusesOf(rows)).toEqual(['sent', 'sent'])
+  expect(await taken()).toHaveLength(2)
 })
 
 test('a message that nobody can tell of lets the journey go on after the time that the policy gives', async () => {
@@ -149,3 +189,44 @@ test('messages that are looked up together are read from one list', async () => 
   const requests = await sandbox().requests({ provider: 'resend' })
   expect(requests.filter(({ operation }) => operation === 'emails.list')).toHaveLength(1)
 })
+
+test('a message that is wanted again after the journey, at night, goes in the morning and is followed up like any other', async () => {
+  const hello = { steps: [aMessage('hello')], people: 1, policy: builtInPolicy, timeZone: 'UTC' }
+  setClock(new Date('2026-03-02T12:00:00Z'))
+  const rows = await drip(hello)
+  await advance(rows)
+  setClock(new Date('2026-03-02T23:00:00Z'))
+  await as(
+    (tx) => tx`
+    update messages set status = 'planned', claim = null, claimed_at = null, batch_id = null, look_up = null
+    where sequence_id = ${rows.sequenceId}`,
+  )
+  const night = await advance(rows)
+  expect(night.outcomes).toEqual([{ seat: 1, now: 'due', dueAt: Date.parse('2026-03-03T08:00:00Z') }])
+  setClock(new Date('2026-03-03T08:00:00Z'))
+  await sandbox().addFault({ provider: 'resend', kind: 'timeout', rate: 1, count: 1 })
+  const unclear = await advance(rows, undefined, { timeoutMs: 300 })
+  expect(seatsOf(unclear.outcomes, 'due')).toEqual([1])
+  for (let turn = 1; turn <= 4; turn += 1) {
+    later(60_000)
+    await advance(rows)
+  }
+  // The provider knows the message, if only by its first copy: it is out.
+  expect(await statusesOf(rows)).toEqual(['sent'])
+})
+
+/** The claims of a sequence's messages. */
+function callsOf({ sequenceId }: { sequenceId: string }) {
+  return as(
+    (tx) => tx<{ id: string; batchId: string }[]>`select id, batch_id from messages where sequence_id = ${sequenceId}`,
+  )
+}
+
+/** As if the process had been frozen just before this file makes its call. Returns what ends that. */
+function freezeBefore(file: string): () => void {
+  const { now: realNow } = performance
+  let asked = 0
+  const frozenMs = () => (new Error('who asks').stack?.includes(file) ? (asked += 10_001) : 0)
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => realNow.call(performance) + frozenMs())
+  return () => clock.mockRestore()
+}

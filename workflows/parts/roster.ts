@@ -82,7 +82,7 @@ export function createRoster(carried?: CarriedCohort): Roster {
       if (outcome.now === 'due') endTurn(seat, outcome.dueAt > begun ? outcome.dueAt : begun + pauseMs, now)
       else if (outcome.now === 'asleep') endTurn(seat, asleep, now)
       else if (outcome.now === 'held') hold([seat], now)
-      else leave(seat)
+      else leave(seat, now)
       return false
     })
   }
@@ -94,9 +94,10 @@ export function createRoster(carried?: CarriedCohort): Roster {
     }
   }
 
-  function leave(seat: Seat): void {
+  /** Who was named meanwhile comes back for a turn: what was told came after the answer was made. */
+  function leave(seat: Seat, now: number): void {
+    if (again.has(seat)) return endTurn(seat, now, now)
     atTurn.delete(seat)
-    again.delete(seat)
     dueAt[seat] = absent
     ended += 1
   }

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import type { Decision, Traveller } from '../../db/journeys.ts'
+
+/** The names of many variables may be long; a history is not where to read them all. */
+const longestDetail = 500
+
+/** That a message does not go yet, and why: once for the same time, or once at all where it is a matter of seconds. */
+export function deferral(
+  { contactId, enrolmentId }: Traveller,
+  stepKey: string | null,
+  { reason, until = null, zone = null, at }: { reason: string; until?: Date | null; zone?: string | null; at: Date },
+): Decision {
+  const when = reason === 'sender_rate' ? '' : (until ?? at).toISOString()
+  return {
+    contactId,
+    enrolmentId,
+    type: 'message.deferred',
+    sourceKey: `defer/${enrolmentId}/${stepKey}/${reason}/${when}`,
+    data: { stepKey, reason, until: until?.toISOString() ?? null, zone },
+  }
+}
+
+/** That a person is held where they stand, and why. */
+export function holding(
+  { contactId, enrolmentId }: Traveller,
+  stepKey: string | null,
+  reason: string,
+  at: Date,
+  detail?: string,
+): Decision {
+  const digest = createHash('sha256')
+    .update(detail ?? '')
+    .digest('base64url')
+  return {
+    contactId,
+    enrolmentId,
+    type: 'enrolment.held',
+    sourceKey: `held/${enrolmentId}/${stepKey}/${reason}/${at.toISOString()}/${digest}`,
+    data: { stepKey, reason, ...(detail !== undefined && { detail: detail.slice(0, longestDetail) }) },
+  }
+}
