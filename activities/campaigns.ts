@@ -22,6 +22,7 @@ export interface CampaignPlan {
   searches: number
   wantsSheet: boolean
   wantsApproval: boolean
+  wantsEnrolment: boolean
   counts: CampaignCounts
 }
 
@@ -50,6 +51,7 @@ export function createCampaignActivities({ database, clock }: { database: Databa
           searches: await searchCount(tx, campaignId),
           wantsSheet: campaign.export.sheet !== undefined,
           wantsApproval: campaign.approval === 'sample',
+          wantsEnrolment: campaign.enrol !== null,
           counts: await campaignCounts(tx, campaignId),
         }
       })

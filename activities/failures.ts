@@ -24,6 +24,11 @@ export function notFound(what: string): ApplicationFailure {
   return ApplicationFailure.create({ type: 'not_found', message: `not_found:${what}`, nonRetryable: true })
 }
 
+/** Never retried: somebody has to mend what the code names, and then the story goes on. */
+export function needsRepair(code: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: 'rejected', message: code, nonRetryable: true })
+}
+
 /**
  * Classes whatever an activity throws, once, on its way to the workflow's history. Only codes get there: messages of databases and
  * providers quote what they were given, numbers and addresses included; those go to our own log.

@@ -24,7 +24,7 @@ const rateWindow = 5
 export async function reportProgress(
   tx: Tx,
   storyId: string,
-  type: 'prospect.found' | 'prospect.analysed' | 'prospect.scored' | 'prospect.exported',
+  type: 'prospect.found' | 'prospect.analysed' | 'prospect.scored' | 'prospect.exported' | 'prospect.enrolled',
   stage: { name: string; count: () => Promise<{ done: number; total: number }> },
   now: Date,
 ): Promise<void> {

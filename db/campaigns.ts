@@ -10,6 +10,8 @@ export interface Campaign extends Pick<CampaignState, 'status' | 'stage' | 'wait
   budgetSearches: number | null
   /** What it waits to be approved of before it exports. */
   approval: 'sample' | null
+  /** Which of its prospects enter a sequence at its end. */
+  enrol: NonNullable<CampaignDefinition['enrol']> | null
   actor: string
   /** The campaign that a schedule runs again, and the time at which this run was due; null for one that a person has begun. */
   savedSearchId: string | null
@@ -155,5 +157,5 @@ export async function campaignCounts(tx: Tx, id: string): Promise<CampaignCounts
 }
 
 const columns = (tx: Tx) => tx`
-  id, name, export, budget_searches, approval, status, stage, waiting_for, problem, actor, saved_search_id, due_at, previous_id,
+  id, name, export, budget_searches, approval, definition -> 'enrol' as enrol, status, stage, waiting_for, problem, actor, saved_search_id, due_at, previous_id,
   created_at, started_at, finished_at`

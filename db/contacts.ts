@@ -142,7 +142,8 @@ export function listContacts(
 const columns = (tx: Tx) =>
   tx`id, external_id, email, phone, country, time_zone, language, properties, prospect_id, created_at, updated_at`
 
-async function lockContactLists(tx: Tx): Promise<void> {
+/** Whoever makes or changes many contacts does so after whoever else is at it. */
+export async function lockContactLists(tx: Tx): Promise<void> {
   await tx`select pg_advisory_xact_lock(hashtextextended('contacts/' || current_organisation(), 0))`
 }
 

@@ -3,6 +3,7 @@ import type { Sql } from 'postgres'
 import { createCampaignActivities } from '../activities/campaigns.ts'
 import type { Clock } from '../activities/clock.ts'
 import { createDripActivities, type DripSettings } from '../activities/drips.ts'
+import { createEnrollingActivities } from '../activities/enrolling.ts'
 import { createFailureInterceptor } from '../activities/failures.ts'
 import { createOutboxActivities } from '../activities/outbox.ts'
 import type { BusinessSearch, EmailChannel, SheetExport, SiteReader } from '../activities/ports.ts'
@@ -73,6 +74,7 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
       activities: {
         ...createCampaignActivities(world),
         ...createScoreActivities(world),
+        ...createEnrollingActivities(world),
         ...createSavedSearchActivities(world),
         ...createOutboxActivities(world),
         ...cohorts,

@@ -10,6 +10,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import type { CampaignActivities } from '../activities/campaigns.ts'
+import type { EnrollingActivities } from '../activities/enrolling.ts'
 import type { ScoreActivities } from '../activities/scores.ts'
 import type { SearchActivities } from '../activities/searches.ts'
 import type { SheetActivities } from '../activities/sheets.ts'
@@ -30,12 +31,16 @@ const { importWebsites, searchBusinesses } = proxyActivities<SearchActivities>(o
 const { readSites } = proxyActivities<SiteActivities>(outsideBatch)
 const { scoreProspects } = proxyActivities<ScoreActivities>(databaseBatch)
 const { exportToSheet } = proxyActivities<SheetActivities>(outsideBatch)
+const { enrolProspects } = proxyActivities<EnrollingActivities>(databaseBatch)
 
 /** Few, since a provider's hourly limit is shared by all campaigns. */
 const searchLanes = 3
 const sitesPerBatch = 50
 
-/** Finds businesses by searches and by the user's own list, reads their websites, scores them, and writes the list to a spreadsheet. */
+/**
+ * Finds businesses by searches and by the user's own list, reads their websites, scores them, writes the list to a spreadsheet, and lets the
+ * best enter a sequence.
+ */
 export async function prospectCampaign(input: ProspectCampaignInput): Promise<CampaignResult> {
   const campaign = { organisationId: input.organisationId, campaignId: input.campaignId }
   const { state, during, untilFinished, untilApproved, mayGoOn, change, cancel, showCounts } = steer(campaign, {
@@ -44,7 +49,7 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
   })
 
   try {
-    const { searches, wantsApproval, wantsSheet, counts } = await openCampaign(campaign)
+    const { searches, wantsApproval, wantsSheet, wantsEnrolment, counts } = await openCampaign(campaign)
     showCounts(counts)
     if (state.status === 'queued') await change('campaign.started', { status: 'running' })
     await during('search', () => findBusinesses(searches))
@@ -54,6 +59,8 @@ export async function prospectCampaign(input: ProspectCampaignInput): Promise<Ca
       await during('score', () => untilFinished(() => scoreProspects({ ...campaign, now: Date.now() })))
     if (wantsApproval) await untilApproved()
     if (wantsSheet) await during('export', () => untilFinished(() => exportToSheet({ ...campaign, now: Date.now() })))
+    if (wantsEnrolment)
+      await during('enrol', () => untilFinished(() => enrolProspects({ ...campaign, now: Date.now() })))
     if (await mayGoOn()) await change('campaign.completed', { status: 'completed' })
   } catch (error) {
     // Whatever is no failure of Temporal's is a mistake in this file: it fails the task, which goes on once it is mended.

@@ -1,7 +1,12 @@
 import { z } from 'zod'
 import type { Campaign as CampaignRow } from '../../db/campaigns.ts'
 import type { SheetExportRow } from '../../db/sheet-exports.ts'
-import { CampaignBudget, CampaignExport, SheetPeople } from '../../workflows/contracts/prospect-campaign.schema.ts'
+import {
+  CampaignBudget,
+  CampaignEnrolment,
+  CampaignExport,
+  SheetPeople,
+} from '../../workflows/contracts/prospect-campaign.schema.ts'
 import {
   type CampaignCounts as Counts,
   campaignId,
@@ -22,6 +27,7 @@ const problemCodes = `What went wrong, or which ceiling is reached. What to do:
 - \`google:invalid_share_address\`: give other people by \`/campaigns/{id}/share\`, then resume
 - \`google:spreadsheet_not_found\`: take it out of the bin, or have a new one made; then resume
 - \`google:sheet_rearranged\`: put the key column back to the front, then resume. \`google:storage_full\`: make room, then resume
+- \`sequence_not_live\`: publish the sequence that its prospects are enrolled in, or resume it; then resume the campaign
 - \`workflow_gone\`: its workflow was ended in Temporal; begin another campaign`
 
 const state = {
@@ -84,6 +90,7 @@ export const Campaign = z
     export: CampaignExport,
     budget: CampaignBudget.nullable().meta({ description: 'Without one, the monthly allowance is the only ceiling' }),
     approval: z.enum(['sample']).nullable(),
+    enrol: CampaignEnrolment.nullable().meta({ description: 'Which prospects enter a sequence at its end' }),
     actor: z.string().meta({ description: 'Who started it', example: 'key:0198c2b4-5a3e-7c11-9d4f-2b6a1e8f7c30' }),
     savedSearchId: z
       .uuid()
@@ -144,6 +151,7 @@ export function campaignAnswer(row: CampaignRow): z.input<typeof Campaign> {
     export: row.export,
     budget: row.budgetSearches === null ? null : { searches: row.budgetSearches },
     approval: row.approval,
+    enrol: row.enrol,
     actor,
     savedSearchId: row.savedSearchId,
     dueAt: row.dueAt?.toISOString() ?? null,

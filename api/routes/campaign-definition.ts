@@ -51,7 +51,7 @@ export function defineCampaign(asked: NewCampaign): Omit<CampaignDefinition, 'co
   if (asked.searches.length === 0 && websites.length === 0) {
     throw invalidInput([{ pointer: '', detail: 'Nothing to search: give searches, websites or websitesCsv.' }])
   }
-  return { searches, websites, exclusions, export: asked.export }
+  return { searches, websites, exclusions, export: asked.export, ...(asked.enrol && { enrol: asked.enrol }) }
 }
 
 function listed(text: string, name: string | null, refuse: (problem: string) => void): ListedWebsite {

@@ -27,8 +27,8 @@ export function campaignEventRoutes({ streams }: { streams: Pick<EventStreams, '
       summary: "Stream a campaign's progress",
       description: `Server-Sent Events from the beginning, or after \`Last-Event-ID\`; the stream ends with the campaign. \`event\` is
 \`campaign.started\`, \`.stage_changed\`, \`.waiting\`, \`.paused\`, \`.resumed\`, \`.approved\`, \`.budget_set\`, \`.completed\`, \`.cancelled\` or \`.failed\` (\`data\`: state and
-counts), or \`prospect.found\`, \`prospect.analysed\`, \`prospect.scored\`, \`prospect.exported\` (\`data\`: stage, done, total, ratePerSecond,
-etaSeconds).`,
+counts), or \`prospect.found\`, \`prospect.analysed\`, \`prospect.scored\`, \`prospect.exported\`, \`prospect.enrolled\` (\`data\`: stage, done, total,
+ratePerSecond, etaSeconds).`,
       params: CampaignParams,
       query: z.strictObject({
         lastEventId: z.string().optional().meta({ description: 'For readers that cannot set the header' }),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { campaignFailures, campaignSeconds, scoreCounts, stageSeconds } from '../../db/campaign-reports.ts'
 import { campaignCounts, findCampaign, searchCount } from '../../db/campaigns.ts'
+import { prospectEnrolmentCounts } from '../../db/prospect-enrolments.ts'
 import { bestProspects } from '../../db/prospects.ts'
 import { countEndedSearches } from '../../db/searches.ts'
 import { sheetRowCount } from '../../db/sheet-exports.ts'
@@ -39,6 +40,16 @@ const Report = CampaignState.extend({
     description:
       "The campaign's prospects that are in the spreadsheet by now, whichever run of the saved search has put them there",
   }),
+  enrolment: z
+    .strictObject({
+      enrolled: count,
+      refused: z.record(z.string(), count).meta({
+        description:
+          'By reason. `no_email`: the site shows none. `already_under_way`, `entered_before`: they, or somebody with the same address. `not_found`: the contact was erased',
+      }),
+    })
+    .nullable()
+    .meta({ description: 'Of the prospects that were to enter a sequence; null where none are' }),
   best: z.array(CampaignProspectAnswer).max(sampleSize).meta({ description: 'The best prospects so far' }),
 }).meta({ id: 'CampaignReport' })
 
@@ -80,6 +91,7 @@ export function campaignReportRoutes(): Endpoint[] {
               failures: Object.entries(failures).map(([code, sites]) => ({ code, sites })),
               scores: { scored, average, tenths: bands.map(({ prospects }) => prospects) },
               rowsExported: await sheetRowCount(tx, id),
+              enrolment: campaign.enrol && (await prospectEnrolmentCounts(tx, id)),
               best: (await bestProspects(tx, id, sampleSize)).map(campaignProspectAnswer),
             },
           }

@@ -1,14 +1,16 @@
 import { z } from 'zod'
 import { campaignCounts, findCampaign, insertCampaign, listCampaigns } from '../../db/campaigns.ts'
+import type { Tx } from '../../db/client.ts'
 import { currentOrganisation } from '../../db/organisations.ts'
 import { enqueueStart } from '../../db/outbox.ts'
 import { changeCounts, countGoneProspects, goneUnknownBecause } from '../../db/saved-searches.ts'
+import { findSequence } from '../../db/sequences.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
 import { NewCampaign } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import { campaignId, type ProspectCampaignInput } from '../../workflows/contracts/prospect-campaign.ts'
 import type { Handover } from '../handover.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
-import { found, Problem } from '../problem.ts'
+import { found, invalidInput, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 import {
   Campaign,
@@ -63,7 +65,11 @@ export function campaignRoutes({
         if (definition.searches.length > 0 && missingForSearch !== null) {
           throw new Problem('not_allowed_now', `No search can be made: the setting ${missingForSearch} is missing.`)
         }
+        if (definition.enrol && !caller.permissions.includes('messages:send')) {
+          throw new Problem('forbidden', 'To enrol prospects needs the permission messages:send.')
+        }
         const answer = await answerAs(async (tx) => {
+          if (definition.enrol) await checkSequence(tx, definition.enrol.sequenceId)
           const country = body.country ?? (await currentOrganisation(tx)).country
           const actor = `key:${caller.keyId}`
           const id = await insertCampaign(tx, {
@@ -127,4 +133,14 @@ export function campaignRoutes({
         }),
     }),
   ]
+}
+
+/** Throws unless people may enter it, now or once it is published. */
+async function checkSequence(tx: Tx, sequenceId: string): Promise<void> {
+  const sequence = await findSequence(tx, sequenceId)
+  const pointer = '/enrol/sequenceId'
+  if (!sequence) throw invalidInput([{ pointer, detail: 'There is no such sequence.' }])
+  if (sequence.status === 'archived') {
+    throw invalidInput([{ pointer, detail: 'This sequence is archived: nobody enters it again.' }])
+  }
 }

@@ -288,6 +288,9 @@ alter table outbox
   add check ((kind = 'signal') = (signal is not null and signal_args is not null));
 create index outbox_workflow_due on outbox (workflow_id, id) where status = 'pending';
 
+-- What became of a prospect where its campaign enrols people: 'enrolled', or why it was not; null: not decided.
+alter table site_visits add column enrolment text;
+
 -- migrate:down
 
 -- Migrations only go forward: a mistake is mended by the next one.

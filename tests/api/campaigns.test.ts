@@ -6,8 +6,9 @@ import { StoryNotRunning, StoryRefused, StoryUnreachable } from '../../temporal-
 import { campaignId, queuedCampaign } from '../../workflows/contracts/prospect-campaign.ts'
 import { ownList, testApi } from '../support/api.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
+import { sequenceRow } from '../support/sequence-rows.ts'
 
-const { ask, database, organisationId, stories } = await testApi()
+const { ask, database, keyWith, organisationId, stories } = await testApi()
 const withoutSearch = await testApi({ missingForSearch: 'SERPAPI_API_KEY' })
 
 const Started = z.object({
@@ -284,4 +285,27 @@ test('a campaign whose workflow was terminated is closed at the next control, no
     status: 'failed',
     problem: 'workflow_gone',
   })
+})
+
+test('a campaign enrols in a sequence that is there and may be entered, by a key that may have messages sent', async () => {
+  const draft = await sequenceRow(database, organisationId, { status: 'draft' })
+  const archived = await sequenceRow(database, organisationId, { status: 'archived' })
+  const enrolling = (sequenceId: string) => ({ ...ownList('bakery.com'), enrol: { sequenceId, minScore: 40 } })
+  const { id } = await started(enrolling(draft))
+  expect(await (await ask('GET', `/campaigns/${id}`)).json()).toMatchObject({
+    enrol: { sequenceId: draft, minScore: 40 },
+  })
+  expect(await (await ask('GET', `/campaigns/${id}/report`)).json()).toMatchObject({
+    enrolment: { enrolled: 0, refused: {} },
+  })
+  for (const sequenceId of [archived, crypto.randomUUID()]) {
+    expect(await refused(enrolling(sequenceId))).toMatchObject({
+      code: 'invalid_input',
+      errors: [{ pointer: '/enrol/sequenceId' }],
+    })
+  }
+  const key = await keyWith(organisationId, ['campaigns:write'])
+  const response = await ask('POST', '/campaigns', { body: enrolling(draft), key })
+  expect(response.status).toBe(403)
+  expect(Refused.parse(await response.json()).detail).toContain('messages:send')
 })

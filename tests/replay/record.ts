@@ -22,6 +22,7 @@ import { campaignWorld } from '../support/campaign-world.ts'
 import { cohortRows, startCohort, workOnCohorts } from '../support/drip-cohorts.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import { startTestSandbox } from '../support/sandbox.ts'
+import { sequenceRow } from '../support/sequence-rows.ts'
 import { listOf } from '../support/skipping-campaigns.ts'
 import { temporalServer, timeSkipping } from '../support/temporal.ts'
 
@@ -143,6 +144,14 @@ test('a campaign that waits for budget, then for approval', async () => {
   await world.stories.update(workflowIdOf(id), approveCampaign, { updateId: 'approved', args: ['system'] })
   await world.ended(id)
   await save(workflowIdOf(id), 'campaign-budget-approval')
+})
+
+test('a campaign that enrols what it has found', async () => {
+  await using _ = await world.work()
+  const sequenceId = await sequenceRow(organisation.database, organisationId)
+  const id = await world.start({ websites: listOf('enrolled', 10), enrol: { sequenceId, minScore: 0 } })
+  await world.ended(id)
+  await save(workflowIdOf(id), 'campaign-enrolled')
 })
 
 test('a run of a saved search', async () => {

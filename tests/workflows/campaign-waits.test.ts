@@ -1,6 +1,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import { replaceSheetPeople } from '../../db/campaigns.ts'
 import { allowSearches } from '../../db/organisations.ts'
+import { prospectEnrolmentCounts } from '../../db/prospect-enrolments.ts'
+import { setSequenceStatus } from '../../db/sequences.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
 import { monthOf } from '../../db/spend.ts'
 import { usageByMonth } from '../../db/usage.ts'
@@ -13,6 +15,7 @@ import {
   setCampaignBudget,
   campaignId as workflowIdOf,
 } from '../../workflows/contracts/prospect-campaign.ts'
+import { sequenceRow } from '../support/sequence-rows.ts'
 import { listOf, skippingCampaigns } from '../support/skipping-campaigns.ts'
 
 const skipping = await skippingCampaigns()
@@ -127,6 +130,21 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
     await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'mended', args: ['system'] })
     await world.ended(id)
     expect(await world.campaign(id)).toMatchObject({ status: 'completed', problem: null })
+  })
+
+  test('a campaign whose sequence is still a draft waits for its publication, then enrols and is completed', async () => {
+    await using _ = await world.work()
+    const sequenceId = await sequenceRow(database, organisationId, { status: 'draft' })
+    const id = await world.start({ websites: listOf('enrolled', 5), enrol: { sequenceId, minScore: 0 } })
+    await isWaitingFor(id, 'repair', 'sequence_not_live')
+    expect(await world.campaign(id)).toMatchObject({ stage: 'enrol' })
+    await database.as(organisationId, (tx) => setSequenceStatus(tx, sequenceId, 'live', new Date()))
+    await world.stories.update(workflowIdOf(id), resumeCampaign, { updateId: 'published', args: ['system'] })
+    await world.ended(id)
+    const { enrolled, refused } = await database.as(organisationId, (tx) => prospectEnrolmentCounts(tx, id))
+    expect(enrolled).toBeGreaterThan(0)
+    expect(enrolled + (refused['no_email'] ?? 0)).toBe(5)
+    expect(await eventsOf(id)).toContain('prospect.enrolled')
   })
 })
 

@@ -56,6 +56,13 @@ export const CampaignExport = z
   })
   .meta({ id: 'CampaignExport' })
 
+export const CampaignEnrolment = z
+  .strictObject({
+    sequenceId: z.uuid().toLowerCase(),
+    minScore: z.int().min(0).max(100).default(0).meta({ description: 'Leave prospects below this score out' }),
+  })
+  .meta({ id: 'CampaignEnrolment' })
+
 export const CampaignBudget = z
   .strictObject({
     searches: z
@@ -94,7 +101,11 @@ export const NewCampaign = z
     }),
     approval: z.enum(['sample']).optional().meta({
       description:
-        '`sample`: wait, before anything goes to a spreadsheet, until somebody has approved of the ten best prospects',
+        '`sample`: wait, before anything goes to a spreadsheet or anybody is enrolled, until somebody has approved of the ten best prospects',
+    }),
+    enrol: CampaignEnrolment.optional().meta({
+      description:
+        'At the end, enrol prospects that show an e-mail address in this sequence. A draft has to be published by then, or the campaign waits for it. Needs the permission `messages:send`, too.',
     }),
   })
   .meta({ id: 'NewCampaign' })
@@ -121,4 +132,5 @@ export type CampaignDefinition = {
   websites: ListedWebsite[]
   exclusions: string[]
   export: z.infer<typeof CampaignExport>
+  enrol?: z.infer<typeof CampaignEnrolment> | undefined
 }

@@ -16,9 +16,9 @@ export function isFinished({ status }: { status: CampaignStatus }): boolean {
 
 /**
  * In this order. search: businesses are found; analyse: their websites are read and scored; score: scores by earlier rules are brought to
- * those of now; export: the list goes to a spreadsheet.
+ * those of now; export: the list goes to a spreadsheet; enrol: the best enter a sequence.
  */
-export const campaignStages = ['search', 'analyse', 'score', 'export'] as const
+export const campaignStages = ['search', 'analyse', 'score', 'export', 'enrol'] as const
 export type CampaignStage = (typeof campaignStages)[number]
 
 export type CampaignEvent =
