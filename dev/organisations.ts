@@ -21,6 +21,11 @@ export async function createOrganisationWithKey(
   )
 }
 
+/** Makes another API key that may do everything. */
+export function createKey(systemUrl: string, organisationId: string): Promise<string> {
+  return withSystem(systemUrl, (system) => createApiKey(system, { organisationId, name: 'another key', permissions }))
+}
+
 /** Sets how many searches an organisation may pay for in a month, null for any number; false when there is no such organisation. */
 export function setMonthlySearches(
   systemUrl: string,

@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { providerMode } from '../config.ts'
 import { serveFolder } from '../providers/websites/sandbox.ts'
-import { connectTemporal } from '../temporal-config/connection.ts'
 import { type ApiClient, createApiClient } from './api-client.ts'
+import { followDrip, tellingWebsites } from './drip-sample.ts'
+import { setUpDrip } from './drip-setup.ts'
 import { sampleOrganisation } from './sample-organisation.ts'
 import type { SampleContext, Story } from './stories.ts'
+import { lookUpStory } from './story-look-ups.ts'
 
 /** A campaign over searches and an own list in which some sites misbehave on purpose. */
 const sampleCampaign = {
@@ -40,11 +42,24 @@ export async function runSamples(context: SampleContext): Promise<Story[]> {
     return [await follow(context, api, { name: 'Sites of a folder', websites }, crypto.randomUUID())]
   }
   if (providerMode(config, 'serpapi') === 'live') {
-    say('SERPAPI_API_KEY is set, so the sample leaves its searches out: it does not spend your money.')
+    say(
+      'SERPAPI_API_KEY is set, so the sample leaves its searches out, and enrols nobody: it does not spend your money.',
+    )
     const { searches: _, export: __, ...ownList } = sampleCampaign
     return [await follow(context, api, ownList, 'sample/prospect-campaign/own-list')]
   }
-  return [await follow(context, api, sampleCampaign, 'sample/prospect-campaign')]
+  if (providerMode(config, 'resend') === 'live') {
+    say('RESEND_API_KEY is set, so the sample enrols nobody: it does not write to strangers.')
+    return [await follow(context, api, sampleCampaign, 'sample/prospect-campaign')]
+  }
+  const drip = await setUpDrip(api)
+  const enrolling = {
+    ...sampleCampaign,
+    websites: [...sampleCampaign.websites, ...tellingWebsites],
+    enrol: { sequenceId: drip.sequenceId, minScore: 50 },
+  }
+  const campaign = await follow(context, api, enrolling, 'sample/prospect-campaign/enrolling')
+  return [campaign, await followDrip(context, api, drip)]
 }
 
 const Accepted = z.object({ id: z.uuid(), workflowId: z.string() })
@@ -53,6 +68,9 @@ const Campaign = z.object({
   problem: z.string().nullable(),
   counts: z.record(z.string(), z.number()),
   sheet: z.object({ url: z.string().nullable() }).nullable(),
+})
+const Report = z.object({
+  enrolment: z.object({ enrolled: z.number(), refused: z.record(z.string(), z.number()) }).nullable(),
 })
 
 /** Starts a campaign, shows its progress, saves its exports, and says what became of it. Throws unless it was completed. */
@@ -77,25 +95,22 @@ async function follow(
   writeFileSync(join(exports, `${id}.json`), prospects)
   say(`  ${status}: ${counts.prospects} businesses, exported to ${join(exports, `${id}.csv`)}`)
   if (sheet?.url) say(`  spreadsheet: ${sheet.url}`)
+  const { enrolment } = Report.parse(await api.get(`/campaigns/${id}/report`))
+  if (enrolment)
+    say(`  enrolled ${[`${enrolment.enrolled}`, ...Object.entries(enrolment.refused).map(refusal)].join(', ')}`)
   if (status !== 'completed') throw new Error(`campaign ${id} ended as ${status}, ${problem ?? 'no problem given'}`)
   return {
     name: campaign.name,
     ids: { campaignId: id },
     workflowId,
-    ...(await lookUp()),
+    ...(await lookUpStory(config, workflowId)),
     counts,
     result: { status, export: JSON.parse(prospects) },
   }
+}
 
-  async function lookUp(): Promise<{ runId: string; historyEvents: number }> {
-    const client = connectTemporal(config.temporal)
-    try {
-      const { runId, historyLength } = await client.workflow.getHandle(workflowId).describe()
-      return { runId, historyEvents: historyLength }
-    } finally {
-      await client.connection.close()
-    }
-  }
+function refusal([reason, prospects]: [string, number]): string {
+  return `not ${prospects}: ${reason}`
 }
 
 const Staged = z.object({ stage: z.string() })

@@ -27,7 +27,8 @@ try {
 
   const stop = () => void sandbox.close().then(() => process.exit(0))
   process.once('SIGTERM', stop)
-  process.once('disconnect', stop)
+  // Whoever started us is gone, and the worker with us: what it is still reading is no site that refuses.
+  process.once('disconnect', () => setTimeout(stop, config.worker.shutdownGraceSeconds * 1000))
   // Ctrl-C reaches every process of the terminal; a parent, which knows the order to stop in, then sends SIGTERM.
   if (process.connected) process.on('SIGINT', () => {})
   process.send?.({ kind: 'ready' })

@@ -23,8 +23,8 @@ export const sandboxCertificate: string = readFileSync(new URL('./sandbox-certif
 
 /**
  * The web as a reader of small business sites meets it. Every host under .test is a business with a home page that follows from its
- * name; hosts with telling names misbehave (`hangs.test` and `hangs-2.test` never answer), `large-...` have pages of real size; hosts of a
- * folder show their file.
+ * name; hosts with telling names misbehave (`hangs.test` and `hangs-2.test` never answer), `large-...` have pages of real size, `bounce-...`
+ * and the like an e-mail address that bounces; hosts of a folder show their file.
  */
 export function createWebsitesSandbox({ files = new Map(), pageBytes = 0, latencyMs = 0 }: FarmSettings = {}) {
   return {

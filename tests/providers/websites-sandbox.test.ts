@@ -77,6 +77,12 @@ test('sites are made with products that their pages show', async () => {
   expect(new Set(sites.map(({ pages }) => pages.length))).toEqual(new Set([1, 2, 3]))
 })
 
+test('by its name a site has an e-mail address of which something comes', async () => {
+  expect(await textOf('http://bounce-bakery.test/')).toMatch(/mailto:bounce\+\w+@bounce-bakery\.test/)
+  expect(await textOf('http://soft-bounce-bakery.test/')).toMatch(/mailto:soft-bounce\+\w+@/)
+  expect(await textOf('http://bouncy-bakery.test/')).not.toContain('+')
+})
+
 test('a large site has pages of the size of real ones, and on each of them what a business shows', async () => {
   const paths = ['/', '/contact', '/about']
   const pages = await Promise.all(paths.map((path) => textOf(`http://large-7.test${path}`)))
