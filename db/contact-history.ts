@@ -31,7 +31,8 @@ export interface Whose {
 
 /**
  * The story of one person, newest first: what was recorded about them, and what rows tell beyond that. Where both tell the same, the record is
- * taken, which has each time that it happened.
+ * taken, which has each time that it happened; but when a message was sent the row tells, since a provider's word of it may come after what was
+ * decided meanwhile.
  */
 export function contactHistory(
   tx: Tx,
@@ -48,7 +49,9 @@ export function contactHistory(
       select id, type, data, message_id, enrolment_id, occurred_at from contact_events where contact_id = ${whose.id}
     ), entry as (
       select type, occurred_at as at, type || '/' || id as key, data, message_id, enrolment_id
-      from recorded where not (type in ('consent.granted', 'consent.withdrawn') and data ? 'consentId')
+      from recorded
+      where not (type in ('consent.granted', 'consent.withdrawn') and data ? 'consentId')
+        and not (type = 'message.sent' and exists (select from messages where id = recorded.message_id and sent_at is not null))
       union all ${created(tx, whose.id)}
       union all ${messages(tx, whose.id)}
       union all ${enrolments(tx, whose.id)}
@@ -88,7 +91,8 @@ const messages = (tx: Tx, contactId: string) => tx`
       ('message.received', replied_at)
     ) as fact (type, at)
   where contact_id = ${contactId} and fact.at is not null
-    and not exists (select from recorded where recorded.message_id = message.id and recorded.type = fact.type)`
+    and (fact.type = 'message.sent'
+      or not exists (select from recorded where recorded.message_id = message.id and recorded.type = fact.type))`
 
 const enrolments = (tx: Tx, contactId: string) => tx`
   select fact.type, fact.at, fact.type || '/' || enrolment.id, jsonb_build_object('reason', reason, 'stepKey', step_key), null, enrolment.id

@@ -159,3 +159,16 @@ test('what somebody else wrote into an event breaks no history', async () => {
     'something.new',
   ])
 })
+
+test('a message was sent when it was, not when the provider said so', async () => {
+  const contactId = await contactRow(database, organisationId, { email: 'sent@way.test' })
+  const messageId = await messageRow({ contactId, sentAt: at(120) })
+  await record(contactId, 'suppression.added', { occurredAt: at(121) })
+  await record(contactId, 'message.sent', { messageId, occurredAt: at(122) })
+  const { data } = await read(contactId)
+  expect(data.map(({ type }) => type).filter((type) => type !== 'contact.created')).toEqual([
+    'suppression.added',
+    'message.sent',
+  ])
+  expect(data.at(-1)?.at).toBe(at(120).toISOString())
+})
