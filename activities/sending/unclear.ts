@@ -187,8 +187,8 @@ async function lookUp(turns: readonly UnclearTurn[], world: SendingWorld, settin
       const told = found[index]
       if (!told) throw new ProviderError('channel', 'retry', 'fewer_answers_than_messages')
       const outcome = told.is === 'not_found' ? { is: told.is, mayGoAgain: traveller.status !== 'exited' } : told
-      const asked = { id: message.id, batchId: message.batchId ?? '' }
-      await as((tx) => recordLookUp(tx, asked, outcome, foundAt))
+      const call = { id: message.id, batchId: message.batchId ?? '' }
+      await as((tx) => recordLookUp(tx, call, outcome, foundAt))
       tally.due(traveller.seat, foundAt, foundAt)
     }
   } catch (error) {

@@ -96,6 +96,6 @@ test('a cohort of 500 and 500 cohorts of one send the same at the same times', {
   const together = await play(await dripRows(database, organisationId, wanted))
   const alone = await play(await dripRows(database, organisationId, { ...wanted, eachAlone: true }))
   expect(together.size).toBe(1_500)
-  expect(new Map([...alone].toSorted())).toEqual(new Map([...together].toSorted()))
+  expect(Object.fromEntries(alone)).toEqual(Object.fromEntries(together))
   expect(new Set(together.values()).size).toBeGreaterThan(zones.length)
 })
