@@ -82,9 +82,10 @@ export function decideTurn(traveller: Traveller, context: TurnContext): Turn {
   const unclear = messages.find(isUnclear)
   if (unclear) return { is: 'unclear', traveller, skipped: [], message: unclear }
 
+  if (traveller.status === 'exited') return { is: 'stay', traveller, skipped: leftUnsent(traveller, context) }
   const isOver = traveller.status === 'completed'
   if (traveller.status !== 'active' && !isOver) return { is: 'stay', traveller, skipped: [] }
-  if (ground.sequenceStatus === 'archived' && !isOver) return cutShort(traveller)
+  if (ground.sequenceStatus === 'archived' && !isOver) return cutShort(traveller, context)
 
   const wanted = wantedAgain(traveller, context)
   if (isOver && wanted === undefined) return { is: 'stay', traveller, skipped: [] }
@@ -234,9 +235,21 @@ function wantedAgain(traveller: Traveller, context: TurnContext): WantedMessage 
 }
 
 /** Archiving was interrupted before it came to them. */
-function cutShort(traveller: Traveller): MoveTurn {
+function cutShort(traveller: Traveller, context: TurnContext): MoveTurn {
   const move = moveOf(traveller, { ...traveller, visited: [] }, { status: 'exited', reason: 'sequence_archived' })
-  return { is: 'move', traveller, skipped: [], move }
+  return { is: 'move', traveller, skipped: leftUnsent(traveller, context), move }
+}
+
+/** What was put off, and will not go any more since its person has left. */
+function leftUnsent({ enrolmentId, version }: Traveller, context: TurnContext): SkippedMessage[] {
+  const planned = context.messagesOf(enrolmentId).filter(({ status }) => status === 'planned')
+  if (planned.length === 0) return []
+  const definition = context.definitionOf(version)
+  return definition.steps.flatMap((step): SkippedMessage[] =>
+    step.type === 'message' && planned.some(({ stepKey }) => stepKey === step.key)
+      ? [{ step, definition, reason: 'exited' }]
+      : [],
+  )
 }
 
 /** How a person moves who has come this far and goes no further for now. */

@@ -233,3 +233,16 @@ test('what somebody does while their message is on its way is not missed by the 
   expect(seatsOf(outcomes, 'ended')).toEqual([1])
   expect(await taken()).toHaveLength(1)
 })
+
+test('a message that was put off is given up when its person leaves, with the reason on record', async () => {
+  const rows = await drip({ people: 1 })
+  await sandbox().addFault({ provider: 'resend', kind: 'status', status: 429, count: 1 })
+  await advance(rows)
+  expect(await statusesOf(rows)).toEqual(['planned'])
+  await as((tx) => tx`update enrolments set status = 'exited' where sequence_id = ${rows.sequenceId}`)
+  later(60_000)
+  const { outcomes, moves } = await advance(rows)
+  expect(seatsOf(outcomes, 'ended')).toEqual([1])
+  expect(moves.notSent).toEqual({ exited: 1 })
+  expect(await statusesOf(rows)).toEqual(['skipped'])
+})
