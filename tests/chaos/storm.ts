@@ -3,6 +3,7 @@ import { type CampaignStage, campaignStages } from '../../workflows/contracts/pr
 import { eventually } from '../support/eventually.ts'
 import type { WholeSystem } from '../support/whole-system.ts'
 import { type Draws, drawsFrom } from './draws.ts'
+import { type Blows, createStrikes } from './strikes.ts'
 
 /** Those that last long enough to be struck: scoring is over in no time. */
 const struckStages = ['search', 'analyse', 'export'] as const satisfies CampaignStage[]
@@ -24,17 +25,6 @@ export interface StormyCampaign {
   resume(): Promise<unknown>
 }
 
-export interface Blows {
-  workerKills: number
-  apiKills: number
-  /** Freezes of a worker past its time-outs. */
-  stops: number
-  /** Of PostgreSQL and of Temporal. */
-  restarts: number
-  /** kill -9 of everything at once. */
-  blackouts: number
-}
-
 /** Longer than the heartbeat time-out of `outsideBatch` and another heartbeat: by then somebody else has the work. */
 const frozenMs = { from: 20_000, to: 24_000 }
 const patience = { timeout: 180_000, interval: 200 }
@@ -49,7 +39,8 @@ export async function storm(
   { seed, kills, lullMs }: StormSize & { seed: number },
   say: (line: string) => void,
 ): Promise<Blows> {
-  const blows: Blows = { workerKills: 0, apiKills: 0, stops: 0, restarts: 0, blackouts: 0 }
+  const strikes = createStrikes(system, say)
+  const { blows } = strikes
   const plan = planOf(drawsFrom(`${seed}/plan`))
   for (const stage of struckStages) {
     await eventually(() => assertReached(stage), patience)
@@ -68,34 +59,20 @@ export async function storm(
 
   async function strikeWorkers(stage: StruckStage): Promise<void> {
     const draws = drawsFrom(`${seed}/workers/${stage}`)
-    const strikes = Array.from({ length: kills[stage].worker }, () => killWorker)
+    const planned = Array.from({ length: kills[stage].worker }, () => strikes.killWorker)
     // While sites are read, when most is in flight.
-    for (const strike of draws.shuffled(stage === 'analyse' ? [...strikes, freezeWorker] : strikes)) {
+    for (const strike of draws.shuffled(stage === 'analyse' ? [...planned, () => freezeWorker(draws)] : planned)) {
       await lull(draws)
       await assertGoesOn()
-      await strike(draws)
+      await strike()
     }
-  }
-
-  async function killWorker(): Promise<void> {
-    await system.fell('worker', 'SIGKILL')
-    blows.workerKills += 1
-    say(`worker killed (${blows.workerKills})`)
   }
 
   async function freezeWorker(draws: Draws): Promise<void> {
     const standIn = await eventually(() => system.secondWorker(), patience) // its start needs servers that may be down
-    const frozen = system.pid('worker')
-    process.kill(frozen, 'SIGSTOP')
-    say('worker frozen')
-    await sleep(draws.between(frozenMs.from, frozenMs.to))
-    process.kill(frozen, 'SIGCONT')
-    blows.stops += 1
-    say('worker thawed')
+    await strikes.freezeWorker(draws.between(frozenMs.from, frozenMs.to))
     await sleep(draws.between(0, lullMs))
-    if (!standIn.kill('SIGKILL')) return
-    blows.workerKills += 1
-    say(`the worker that stood in killed (${blows.workerKills})`)
+    strikes.killStandIn(standIn)
   }
 
   async function strikeApi(stage: StruckStage): Promise<void> {
@@ -106,10 +83,8 @@ export async function storm(
       // So that requests are cut short at all points of their way.
       const posted = campaign.postAgain().catch(() => {})
       await sleep(draws.between(0, 20))
-      await system.fell('api', 'SIGKILL')
+      await strikes.killApi()
       await posted
-      blows.apiKills += 1
-      say(`api killed (${blows.apiKills})`)
     }
   }
 
@@ -117,10 +92,7 @@ export async function storm(
     const draws = drawsFrom(`${seed}/${server}`)
     await sleep(draws.between(0, 2 * lullMs))
     await assertGoesOn()
-    const isOrderly = server === 'postgres' && draws.chance(0.5)
-    await system.fell(server, isOrderly ? 'SIGINT' : 'SIGKILL')
-    blows.restarts += 1
-    say(`${server} ${isOrderly ? 'stopped' : 'killed'}, and up again`)
+    await strikes.restart(server, server === 'postgres' && draws.chance(0.5))
   }
 
   async function pauseOnce(): Promise<void> {
@@ -135,10 +107,7 @@ export async function storm(
 
   async function blackout(): Promise<void> {
     await assertGoesOn()
-    await system.killEverything()
-    blows.blackouts += 1
-    say('everything killed at once')
-    await system.start()
+    await strikes.blackout()
   }
 
   /** Mostly long enough for the victim to have settled; sometimes it is struck just after it came up. */

@@ -1,16 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { type Environment, settings as knownSettings, loadConfig, type Setting } from '../../config.ts'
+import { connectDatabase, type Database } from '../../db/client.ts'
 import { type ApiClient, createApiClient } from '../../dev/api-client.ts'
 import { childEnvironments } from '../../dev/child-environments.ts'
 import { planPostgres } from '../../dev/postgres.ts'
 import { removePostgresFolder } from '../../dev/postgres-place.ts'
 import type { Fault } from '../../dev/sandbox/faults.ts'
+import type { TakenMessage } from '../../dev/sandbox/tenant.ts'
+import { preparedBundle } from '../../dev/story-bundle.ts'
 import { eventually } from './eventually.ts'
 import { freePorts, ownPorts } from './free-ports.ts'
 
@@ -27,12 +30,22 @@ export interface WholeSystem extends AsyncDisposable {
   killEverything(): Promise<void>
   /** Starts a second worker, which nobody restarts; resolves when it works. */
   secondWorker(): Promise<ChildProcess>
+  /** Makes an organisation. */
+  organisation(): Promise<{ id: string; api: ApiClient }>
+  /** Of an organisation that is made for it. */
   api(): Promise<ApiClient>
   /** Requests that the sandbox has received. */
   requests(provider: 'serpapi' | 'google' | 'resend' | 'websites'): Promise<SandboxRequest[]>
+  /** The messages that the sandbox has taken, oldest first; only those after the one of this number. */
+  messages(provider: 'resend', since?: number): Promise<TakenMessage[]>
   addFault(fault: z.input<typeof Fault>): Promise<void>
-  /** Where the sandbox's Google is, without our client. */
-  urls: { google: string }
+  liftFaults(): Promise<void>
+  /** Has something happen at a provider. */
+  happen(provider: 'resend', event: { type: string } & Record<string, unknown>): Promise<void>
+  /** What the API and the workers write to. */
+  database(): Promise<Database>
+  /** Where the sandbox's Google is, without our client, and where people reach the API without a key. */
+  urls: { google: string; public: string }
   /** Leaves the data directory, with the logs, where it is; returns where. */
   keep(): string
 }
@@ -40,17 +53,27 @@ export interface WholeSystem extends AsyncDisposable {
 const SandboxRequest = z.object({
   host: z.string(),
   path: z.string(),
+  operation: z.string(),
+  idempotencyKey: z.string().nullable(),
   billed: z.boolean().optional(),
   fault: z.string().optional(),
 })
 type SandboxRequest = z.infer<typeof SandboxRequest>
 
+const TakenMessages = z.object({ data: z.array(z.custom<TakenMessage>((message) => typeof message === 'object')) })
+
 const RunRecord = z.object({ pid: z.number() })
 const bootPatience = { timeout: 120_000, interval: 100 }
 const stopOrder = ['api', 'worker', 'sandbox', 'temporal', 'postgres']
 
-/** A system with its own data directory and ports, not started yet; `changes` are settings besides those. */
-export async function wholeSystem(changes: Partial<Record<Setting, string>> = {}): Promise<WholeSystem> {
+/**
+ * A system with its own data directory and ports, not started yet; `changes` are settings besides those. With `keepsCommitTimes` its
+ * database can tell when each row was committed.
+ */
+export async function wholeSystem(
+  changes: Partial<Record<Setting, string>> = {},
+  { keepsCommitTimes = false } = {},
+): Promise<WholeSystem> {
   const dataDir = mkdtempSync(join(tmpdir(), 'throughline-chaos-'))
   const ports = await ownPorts()
   const secondMetricsPort = (await freePorts(2)).find((port) => !Object.values(ports).includes(String(port)))
@@ -72,9 +95,10 @@ export async function wholeSystem(changes: Partial<Record<Setting, string>> = {}
   process.once('exit', stopWithUs)
 
   const system: WholeSystem = {
-    urls: { google: `http://127.0.0.1:${config.sandbox.providersPort}/google` },
+    urls: { google: `http://127.0.0.1:${config.sandbox.providersPort}/google`, public: config.publicUrl },
 
     async start() {
+      if (keepsCommitTimes) await keepCommitTimes()
       const started = spawn(process.execPath, ['dev/main.ts', '--serve'], { cwd: repository, env, detached: true })
       main = started
       said = ''
@@ -106,9 +130,10 @@ export async function wholeSystem(changes: Partial<Record<Setting, string>> = {}
     async secondWorker() {
       const { logins } = await planPostgres({ dataDir, port: config.postgres.port })
       const { env: workerEnv } = childEnvironments(config, logins, undefined)
+      const own = { WORKER_METRICS_PORT: String(secondMetricsPort), WORKFLOW_BUNDLE: await preparedBundle(dataDir) }
       const worker = spawn(process.execPath, ['workers/main.ts'], {
         cwd: repository,
-        env: { ...workerEnv, ...ourSettings, WORKER_METRICS_PORT: String(secondMetricsPort) },
+        env: { ...workerEnv, ...ourSettings, ...own },
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       })
       const [how] = await Promise.race([once(worker, 'message'), once(worker, 'exit')])
@@ -117,13 +142,18 @@ export async function wholeSystem(changes: Partial<Record<Setting, string>> = {}
     },
 
     async api() {
+      return (await system.organisation()).api
+    },
+
+    async organisation() {
       const admin = spawn(process.execPath, ['dev/admin.ts', 'create-organisation', 'Chaos'], { cwd: repository, env })
       let printed = ''
       admin.stdout.on('data', (text) => (printed += text))
       await once(admin, 'close')
+      const [, id] = /^Id\s+(\S+)$/m.exec(printed) ?? []
       const key = /tl_\w{32}_[\w-]{43}/.exec(printed)?.[0]
-      if (key === undefined) throw new Error(`no key in: ${printed}`)
-      return createApiClient(`${apiUrl}/api/v1`, key, ended.signal)
+      if (id === undefined || key === undefined) throw new Error(`no organisation with a key in: ${printed}`)
+      return { id, api: createApiClient(`${apiUrl}/api/v1`, key, ended.signal) }
     },
 
     async requests(provider) {
@@ -132,9 +162,19 @@ export async function wholeSystem(changes: Partial<Record<Setting, string>> = {}
       return z.object({ data: z.array(SandboxRequest) }).parse(await response.json()).data
     },
 
-    async addFault(fault) {
-      const { ok, status } = await fetch(`${sandboxUrl}/faults`, { method: 'POST', body: JSON.stringify(fault) })
-      if (!ok) throw new Error(`the sandbox answered ${status} to a fault`)
+    async messages(provider, since = 0) {
+      const query = new URLSearchParams({ provider, since: String(since), limit: '100000' })
+      const response = await fetch(`${sandboxUrl}/messages?${query.toString()}`)
+      return TakenMessages.parse(await response.json()).data
+    },
+
+    addFault: (fault) => tellSandbox('POST', 'faults', fault),
+    liftFaults: () => tellSandbox('DELETE', 'faults'),
+    happen: (provider, event) => tellSandbox('POST', 'events', { provider, ...event }),
+
+    async database() {
+      const { logins } = await planPostgres({ dataDir, port: config.postgres.port })
+      return connectDatabase(logins.appUrl, { name: 'chaos', poolSize: 2 })
     },
 
     keep() {
@@ -156,9 +196,22 @@ export async function wholeSystem(changes: Partial<Record<Setting, string>> = {}
   }
   return system
 
+  async function keepCommitTimes(): Promise<void> {
+    const { plan } = await planPostgres({ dataDir, port: config.postgres.port })
+    const [, data = ''] = plan.args
+    const file = join(data, 'postgresql.auto.conf')
+    const setting = 'track_commit_timestamp = on\n'
+    if (!readFileSync(file, 'utf8').includes(setting)) appendFileSync(file, setting)
+  }
+
   /** It leads a group of its own: without this it would outlive whoever is stopped in the middle of it. */
   function stopWithUs(): void {
     main?.kill('SIGTERM')
+  }
+
+  async function tellSandbox(method: 'POST' | 'DELETE', path: string, body?: object): Promise<void> {
+    const { ok, status } = await fetch(`${sandboxUrl}/${path}`, { method, body: body ? JSON.stringify(body) : null })
+    if (!ok) throw new Error(`the sandbox answered ${status} to a ${method} of its ${path}`)
   }
 
   function failed(what: string): never {
