@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Database, Tx } from '../db/client.ts'
-import { closeCohort, holdSeated, seatsTaken } from '../db/journeys.ts'
+import { closeCohort, holdSeated, recordDecisions, seatsTaken } from '../db/journeys.ts'
 import type { CohortMoves, HeldByStory, Seat, SeatOutcome } from '../workflows/contracts/drip-sequence.ts'
 import { type Clock, decisionTime } from './clock.ts'
 import { whileHeartbeating } from './heartbeat.ts'
 import type { EmailChannel } from './ports.ts'
 import { openTurns } from './sending/claims.ts'
+import { holding } from './sending/decisions.ts'
 import { deliver, type SendingWorld } from './sending/deliveries.ts'
 import { oneCallMs } from './sending/pacing.ts'
 import { createTally } from './sending/tally.ts'
@@ -97,8 +98,13 @@ export function createDripActivities({
     },
 
     /** Holds those of these people who are under way, each visible and to be resumed. */
-    async holdSeats({ organisationId, cohortId, seats, reason }: CohortRef & Hold): Promise<void> {
-      await database.as(organisationId, (tx) => holdSeated(tx, cohortId, seats, reason))
+    async holdSeats({ organisationId, cohortId, seats, reason, now }: CohortRef & Hold): Promise<void> {
+      const at = decisionTime(clock, now)
+      await database.as(organisationId, async (tx) => {
+        const held = await holdSeated(tx, cohortId, seats, reason)
+        const decisions = held.map((person) => holding(person, person.stepKey, reason, at))
+        await recordDecisions(tx, decisions, at)
+      })
     },
 
     /** How many seats are taken, and whether more will be. */

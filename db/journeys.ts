@@ -199,11 +199,18 @@ export async function recordDecisions(tx: Tx, decisions: readonly Decision[], no
     on conflict (organisation_id, source_key) do nothing`
 }
 
-/** Holds people where they stand until somebody resumes them; whoever has ended is left alone. */
-export async function holdSeated(tx: Tx, cohortId: string, seats: readonly number[], reason: string): Promise<void> {
-  await tx`
+interface Held {
+  enrolmentId: string
+  contactId: string
+  stepKey: string | null
+}
+
+/** Holds people where they stand until somebody resumes them; whoever has ended is left alone. Returns those who are held now. */
+export async function holdSeated(tx: Tx, cohortId: string, seats: readonly number[], reason: string): Promise<Held[]> {
+  return tx<Held[]>`
     update enrolments set status = 'held', reason = ${reason}, due_at = null, waiting_for = null
-    where cohort_id = ${cohortId} and seat = any(${[...seats]}) and status in ('active', 'paused')`
+    where cohort_id = ${cohortId} and seat = any(${[...seats]}) and status in ('active', 'paused')
+    returning id as enrolment_id, contact_id, step_key`
 }
 
 /** How many have entered the cohort, and whether more may. One that is not there has nobody. */

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
-import type { Decision, Traveller } from '../../db/journeys.ts'
+import type { Decision } from '../../db/journeys.ts'
 
 /** The names of many variables may be long; a history is not where to read them all. */
 const longestDetail = 500
 
+type Whom = Pick<Decision, 'contactId' | 'enrolmentId'>
+
 /** That a message does not go yet, and why: once for the same time, or once at all where it is a matter of seconds. */
 export function deferral(
-  { contactId, enrolmentId }: Traveller,
+  { contactId, enrolmentId }: Whom,
   stepKey: string | null,
   { reason, until = null, zone = null, at }: { reason: string; until?: Date | null; zone?: string | null; at: Date },
 ): Decision {
@@ -22,7 +24,7 @@ export function deferral(
 
 /** That a person is held where they stand, and why. */
 export function holding(
-  { contactId, enrolmentId }: Traveller,
+  { contactId, enrolmentId }: Whom,
   stepKey: string | null,
   reason: string,
   at: Date,

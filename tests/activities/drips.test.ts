@@ -1,14 +1,10 @@
-import { MockActivityEnvironment } from '@temporalio/testing'
-import { DefaultLogger } from '@temporalio/worker'
 import { expect, test } from 'vitest'
-import { createDripActivities } from '../../activities/drips.ts'
 import { addressHash } from '../../db/addresses.ts'
 import { builtInPolicy } from '../../workflows/contracts/sending.ts'
 import { aMessage } from '../support/drip-rows.ts'
 import { allDay, dripTurns, seatsOf } from '../support/drip-turns.ts'
-import { resendOn } from '../support/resend.ts'
 
-const { database, organisationId, as, sandbox, now, later, setClock, drip, advance, taken, statusesOf } =
+const { organisationId, as, sandbox, now, later, setClock, drip, activities, advance, taken, statusesOf } =
   await dripTurns()
 
 test('a whole journey: sent, waited a day, sent again, over', async () => {
@@ -140,29 +136,29 @@ test('a provider that is too busy surely took nothing: it is tried later, and ev
 })
 
 test('a sender sends exactly at its rate, whoever asks', async () => {
-  const one = await drip({ people: 30, ratePerSecond: 10 })
-  const clock = () => new Date()
-  const activities = createDripActivities({
-    database,
-    email: resendOn(sandbox()),
-    clock,
-    drips: { quantumMs: 1_000, lookUpAfterMs: 0, publicUrl: 'https://throughline.test' },
-    logUnexpected: () => {},
-  })
-  const seats = one.people.map(({ seat }) => seat)
-  const run = (some: number[]) =>
-    new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(activities.advance, {
-      organisationId,
-      sequenceId: one.sequenceId,
-      cohortId: one.cohortId,
-      seats: some,
-      now: Date.now(),
-    })
+  const rows = await drip({ people: 30, ratePerSecond: 10 })
+  const seats = rows.people.map(({ seat }) => seat)
+  const run = (some: number[]) => advance(rows, some, {}, () => new Date())
   await Promise.all([run(seats.slice(0, 10)), run(seats.slice(10, 20)), run(seats.slice(20))])
   const times = (await sandbox().messages('resend')).map(({ at }) => Date.parse(at))
   expect(times).toHaveLength(30)
   const first = times[0] ?? 0
   for (const [index, at] of times.entries()) expect(at - first).toBeGreaterThanOrEqual((index - 10) * 100 - 50)
+})
+
+test('who is held by their story is held in the rows, and their history says why', async () => {
+  const rows = await drip({ people: 2 })
+  const { cohortId } = rows
+  await activities().holdSeats({ organisationId, cohortId, seats: [1], reason: 'internal_error', now: now().getTime() })
+  expect(
+    await as((tx) => tx`select seat, status, reason from enrolments where cohort_id = ${cohortId} order by seat`),
+  ).toEqual([
+    { seat: 1, status: 'held', reason: 'internal_error' },
+    { seat: 2, status: 'active', reason: null },
+  ])
+  expect(
+    await as((tx) => tx`select data from contact_events where enrolment_id = ${rows.people[0]?.enrolmentId ?? ''}`),
+  ).toMatchObject([{ data: { reason: 'internal_error' } }])
 })
 
 test('a paused sequence keeps everyone where they are', async () => {

@@ -43,6 +43,7 @@ export async function dripTurns() {
     setClock: (to: Date) => void (now = to),
     drip: (wanted: Partial<WantedDrip> = {}): Promise<DripRows> =>
       dripRows(database, organisationId, { steps: twoMessages, policy: allDay, enteredAt: now, ...wanted }),
+    activities,
     advance,
     /** To whom e-mails were taken, each as often as that. */
     taken: async () => (await theSandbox().messages('resend')).flatMap(({ to }) => to),
@@ -54,23 +55,28 @@ export async function dripTurns() {
       ).map(({ status }) => status),
   }
 
-  /** One attempt at the turns of these seats; outcomes by seat. */
-  async function advance(rows: DripRows, seats = rows.people.map(({ seat }) => seat), changes: Changes = {}) {
-    const { lookUpAfterMs = 0, ...resend } = changes
-    const activities = createDripActivities({
+  function activities({ lookUpAfterMs = 0, ...resend }: Changes = {}, clock = () => now) {
+    return createDripActivities({
       database,
       email: resendOn(theSandbox(), resend),
-      clock: () => now,
+      clock,
       drips: { quantumMs: 1_000, lookUpAfterMs, publicUrl: 'https://throughline.test' },
       logUnexpected: (error) => process.stderr.write(`${String(error)}\n`),
     })
+  }
+
+  /** One attempt at the turns of these seats; outcomes by seat. */
+  async function advance(
+    rows: DripRows,
+    seats = rows.people.map(({ seat }) => seat),
+    changes: Changes = {},
+    clock = () => now,
+  ) {
+    const run = activities(changes, clock).advance
     const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') })
     const { sequenceId, cohortId } = rows
-    const batch = { organisationId, sequenceId, cohortId, seats, now: now.getTime() }
-    const { outcomes, moves }: Awaited<ReturnType<typeof activities.advance>> = await environment.run(
-      activities.advance,
-      batch,
-    )
+    const batch = { organisationId, sequenceId, cohortId, seats, now: clock().getTime() }
+    const { outcomes, moves }: Awaited<ReturnType<typeof run>> = await environment.run(run, batch)
     return { outcomes: outcomes.toSorted((one, other) => one.seat - other.seat), moves }
   }
 }
