@@ -45,10 +45,14 @@ export function listSenders(tx: Tx, page: { limit: number; before: string | null
 
 type SenderChanges = { [Field in keyof Omit<NewSender, 'channel' | 'provider'>]?: NewSender[Field] | undefined }
 
-/** Changes what is given and leaves the rest; null when there is no such sender. Another rate counts from the last message on. */
-export async function changeSender(tx: Tx, id: string, changes: SenderChanges): Promise<Sender | null> {
-  const [before] = await tx<Sender[]>`select ${columns(tx)} from senders where id = ${id} for update`
-  if (!before) return null
+/** The sender as nobody else changes it, nor relies on it for a sequence, until the end of the transaction. */
+export async function lockSender(tx: Tx, id: string): Promise<Sender | null> {
+  const [row] = await tx<Sender[]>`select ${columns(tx)} from senders where id = ${id} for update`
+  return row ?? null
+}
+
+/** Changes what is given of a sender that is locked, and leaves the rest. Another rate counts from the last message on. */
+export async function changeSender(tx: Tx, before: Sender, changes: SenderChanges): Promise<Sender> {
   const { name = before.name, address = before.address } = changes
   const { replyTo = before.replyTo, postalAddress = before.postalAddress } = changes
   const { ratePerSecond = before.ratePerSecond } = changes
@@ -57,8 +61,9 @@ export async function changeSender(tx: Tx, id: string, changes: SenderChanges): 
       rate_per_second = ${ratePerSecond},
       next_slot_at = next_slot_at
         + coalesce(make_interval(secs => (1 / ${ratePerSecond}::numeric - 1 / rate_per_second)::float8), interval '0')
-    where id = ${id} returning ${columns(tx)}`
-  return row ?? null
+    where id = ${before.id} returning ${columns(tx)}`
+  if (!row) throw new Error('a sender that is locked is gone')
+  return row
 }
 
 /** Keeps what it would send, or lets it go on; one that does so already is left as it is. Null when there is no such sender. */
@@ -66,6 +71,23 @@ export async function pauseSender(tx: Tx, id: string, pausedAt: Date | null): Pr
   const [row] = await tx<Sender[]>`
     update senders set paused_at = case when ${pausedAt}::timestamptz is null then null else coalesce(paused_at, ${pausedAt}) end
     where id = ${id} returning ${columns(tx)}`
+  return row ?? null
+}
+
+/** One that sends marketing by it, to whoever enters or to people under way by an older version; null when there is none. */
+export async function marketingSequenceOf(tx: Tx, id: string): Promise<{ id: string; name: string } | null> {
+  const [row] = await tx<{ id: string; name: string }[]>`
+    select sequences.id, name from sequences join sequence_versions on sequence_id = sequences.id
+    where definition ->> 'senderId' = ${id} and definition ->> 'purpose' = 'marketing' and status in ('live', 'paused')
+      and (
+        sequence_versions.version = sequences.version
+        or exists (
+          select from enrolments
+          where enrolments.sequence_id = sequences.id and enrolments.version = sequence_versions.version
+            and enrolments.status in ('active', 'paused', 'held')
+        )
+      )
+    order by sequences.id limit 1`
   return row ?? null
 }
 

@@ -114,4 +114,10 @@ export async function findSequenceSender(tx: Tx, id: string): Promise<SequenceSe
   return row ?? null
 }
 
+/** The same as nobody changes it until the end of the transaction: what is decided by it still holds at the commit. */
+export async function lockSequenceSender(tx: Tx, id: string): Promise<SequenceSender | null> {
+  await tx`select from senders where id = ${id} for share`
+  return findSequenceSender(tx, id)
+}
+
 const columns = (tx: Tx) => tx`id, name, status, version, actor, created_at, updated_at`

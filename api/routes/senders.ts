@@ -1,9 +1,13 @@
 import { z } from 'zod'
+import type { Tx } from '../../db/client.ts'
+import { liftSlotPause } from '../../db/sender-slots.ts'
 import {
   changeSender,
   findSender,
   insertSender,
   listSenders,
+  lockSender,
+  marketingSequenceOf,
   pauseSender,
   type Sender as Row,
   sequencesOfSender,
@@ -11,7 +15,7 @@ import {
 import { wakeSequences } from '../../db/waking.ts'
 import type { Handover } from '../handover.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
-import { found } from '../problem.ts'
+import { found, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 
 const tag = 'Senders'
@@ -132,13 +136,28 @@ export function senderRoutes({ handover }: { handover: Pick<Handover, 'begin'> }
       permission: 'senders:write',
       tag,
       summary: 'Change a sender',
-      description: 'What is not given stays. It holds for every message that has not been handed over yet.',
+      description: `What is not given stays. It holds for every message that has not been handed over yet; by another rate everyone who waits is
+looked at anew. While a live or paused sequence sends marketing by it, the postal address may be replaced but not removed.`,
       params: SenderParams,
       body: SenderChanges,
       example: { ratePerSecond: 0.5 },
+      problems: ['wrong_state'],
       success: { status: 200, description: 'The sender now', schema: Sender },
-      handler: ({ params, body, answerAs }) =>
-        answerAs(async (tx) => ({ body: senderAnswer(found(await changeSender(tx, params.id, body), 'sender')) })),
+      async handler({ params, body, requestId, now, answerAs }) {
+        let woken: string[] = []
+        const answer = await answerAs(async (tx) => {
+          const before = found(await lockSender(tx, params.id), 'sender')
+          if (body.postalAddress === null) await assertAddressIsNotNeeded(tx, before.id)
+          const sender = await changeSender(tx, before, body)
+          // Those for whom the old rate had no time are due when it would have had one.
+          if (sender.ratePerSecond !== before.ratePerSecond) {
+            woken = await wakeSequences(tx, await sequencesOfSender(tx, sender.id), { requestId, now })
+          }
+          return { body: senderAnswer(sender) }
+        })
+        for (const workflowId of woken) handover.begin(workflowId)
+        return answer
+      },
     }),
 
     route({
@@ -160,13 +179,15 @@ export function senderRoutes({ handover }: { handover: Pick<Handover, 'begin'> }
       permission: 'senders:write',
       tag,
       summary: 'Resume a sender',
-      description: 'Those who waited for it go on, each when it is their time.',
+      description:
+        'Those who waited for it go on, each when it is their time. A pause that the provider asked for is over, too.',
       params: SenderParams,
       success: { status: 200, description: 'The sender now', schema: Sender },
       async handler({ params, requestId, now, answerAs }) {
         let woken: string[] = []
         const answer = await answerAs(async (tx) => {
           const sender = found(await pauseSender(tx, params.id, null), 'sender')
+          await liftSlotPause(tx, sender.id, now)
           woken = await wakeSequences(tx, await sequencesOfSender(tx, sender.id), { requestId, now })
           return { body: senderAnswer(sender) }
         })
@@ -175,6 +196,13 @@ export function senderRoutes({ handover }: { handover: Pick<Handover, 'begin'> }
       },
     }),
   ]
+}
+
+async function assertAddressIsNotNeeded(tx: Tx, senderId: string): Promise<void> {
+  const sequence = await marketingSequenceOf(tx, senderId)
+  if (sequence === null) return
+  const detail = `The sequence "${sequence.name}" (${sequence.id}) sends marketing by it, which must show a postal address.`
+  throw new Problem('wrong_state', detail)
 }
 
 function senderAnswer({ pausedAt, createdAt, ...sender }: Row): z.input<typeof Sender> {

@@ -1,5 +1,5 @@
 import type { Tx } from '../../db/client.ts'
-import { findSequenceSender, type SequenceSender } from '../../db/sequences.ts'
+import { findSequenceSender, lockSequenceSender, type SequenceSender } from '../../db/sequences.ts'
 import type { SequenceDefinition, SequenceStatus } from '../../workflows/contracts/sequences.ts'
 import { checkTemplate } from '../../workflows/rules/templates.ts'
 import { type InputError, invalidInput, Problem } from '../problem.ts'
@@ -17,7 +17,7 @@ export async function checkDefinition(tx: Tx, definition: SequenceDefinition): P
 
 /** Throws not_allowed_now where people may enter but nothing could be sent to them, which only another sender or its settings can mend. */
 export async function checkSender(tx: Tx, definition: SequenceDefinition): Promise<SequenceSender> {
-  const sender = await findSequenceSender(tx, definition.senderId)
+  const sender = await lockSequenceSender(tx, definition.senderId)
   if (!sender) throw new Problem('not_allowed_now', 'Its sender is missing.')
   if (definition.purpose === 'marketing' && sender.postalAddress === null) {
     throw new Problem('not_allowed_now', 'Its sender has no postal address, which marketing e-mails must show.')
