@@ -13,10 +13,10 @@ export async function wakeSequences(
   { requestId, now }: { requestId: string; now: Date },
 ): Promise<string[]> {
   const cohorts = await tx<{ organisationId: string; sequenceId: string; cohortId: string }[]>`
-    select organisation_id, sequence_id, id as cohort_id from cohorts
-    where ${sequenceIds === null ? tx`true` : tx`sequence_id = any(${[...sequenceIds]}::uuid[])`}
-      and exists (select from enrolments where cohort_id = cohorts.id and status in ('active', 'paused', 'held'))
-    order by id`
+    select distinct enrolments.organisation_id, sequence_id, cohort_id
+    from sequences join enrolments on sequence_id = sequences.id and enrolments.status in ('active', 'paused', 'held')
+    where ${sequenceIds === null ? tx`true` : tx`sequences.id = any(${[...sequenceIds]}::uuid[])`}
+    order by cohort_id`
   const stories = cohorts.map(dripStory)
   // All at once: there may be hundreds, and none needs the answer of another.
   await Promise.all(

@@ -251,6 +251,7 @@ create table messages (
   unique (organisation_id, act_key)
 );
 create index messages_contact on messages (contact_id, claimed_at desc);
+create index messages_enrolment on messages (enrolment_id, id);
 create index messages_sequence on messages (sequence_id, step_key);
 create index messages_batch on messages (batch_id, position);
 create index messages_provider_id on messages (provider_message_id) where provider_message_id is not null;
