@@ -57,7 +57,7 @@ async function enqueue(
   return inserted.id
 }
 
-/** How far the start of a workflow is; null when none was ever written. */
+/** How far the start of a workflow is; null when none was written, or it was delivered long ago. */
 export async function startStatus(tx: Tx, workflowId: string): Promise<'pending' | 'delivered' | 'dead' | null> {
   const [row] = await tx<{ status: 'pending' | 'delivered' | 'dead' }[]>`
     select status from outbox where workflow_id = ${workflowId} order by id desc limit 1`
@@ -118,6 +118,18 @@ export async function deliverDue(
     }
     return { delivered, failed: rows.length - delivered, codes: [...new Set(codes)] }
   })
+}
+
+/** Removes what was delivered before then, the oldest first, at most so much; returns how many rows are gone. Dead ones stay for people. */
+export async function removeDelivered(
+  system: Sql,
+  { before, limit }: { before: Date; limit: number },
+): Promise<number> {
+  const removed = await system`
+    delete from outbox where id in (
+      select id from outbox where status = 'delivered' and delivered_at < ${before}
+      order by delivered_at limit ${limit} for update skip locked)`
+  return removed.count
 }
 
 /** 1 s, 2 s, 4 s ... at most a minute. */

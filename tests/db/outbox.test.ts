@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { type Delivery, deliverDue, enqueueStart, type OutboxRow } from '../../db/outbox.ts'
+import { type Delivery, deliverDue, enqueueStart, type OutboxRow, removeDelivered } from '../../db/outbox.ts'
 import { testOrganisation } from '../support/organisation.ts'
 
 const { database, system, organisationId } = await testOrganisation()
@@ -90,4 +90,19 @@ test('a row that can never be delivered becomes dead and holds nobody up', async
   const [row] = await system<{ status: string; lastError: string }[]>`
     select status, last_error from outbox where workflow_id = 'campaign/malformed'`
   expect(row).toEqual({ status: 'dead', lastError: 'INVALID_ARGUMENT' })
+})
+
+test('what was delivered long ago is removed bit by bit; what is due, dead or of late stays', async () => {
+  const old = ['campaign/old-1', 'campaign/old-2', 'campaign/old-3']
+  const all = [...old, 'campaign/late', 'campaign/due', 'campaign/dead']
+  for (const workflowId of all) await enqueue(workflowId)
+  await system`update outbox set status = 'delivered', delivered_at = ${seconds(-60)} where workflow_id = any(${old})`
+  await system`update outbox set status = 'delivered', delivered_at = ${now} where workflow_id = 'campaign/late'`
+  await system`update outbox set status = 'dead' where workflow_id = 'campaign/dead'`
+  expect(await removeDelivered(system, { before: now, limit: 2 })).toBe(2)
+  expect(await removeDelivered(system, { before: now, limit: 2 })).toBe(1)
+  expect(await removeDelivered(system, { before: now, limit: 2 })).toBe(0)
+  const left = await system<{ workflowId: string }[]>`
+    select workflow_id from outbox where workflow_id = any(${all}) order by workflow_id`
+  expect(left.map(({ workflowId }) => workflowId)).toEqual(['campaign/dead', 'campaign/due', 'campaign/late'])
 })
