@@ -1,7 +1,7 @@
 import type { MessageFact } from '../workflows/contracts/inbound-events.ts'
 import type { Channel, MessageStatus } from '../workflows/contracts/sending.ts'
 import type { Tx } from './client.ts'
-import { type Journey, type JourneyEnd, recordContactEvent, wakeJourneys } from './contact-events.ts'
+import { type Journey, recordContactEvent, wakeJourneys } from './contact-events.ts'
 import { lockPersons } from './person-locks.ts'
 import { contactsWithAddress, suppressAddress } from './suppressing.ts'
 
@@ -61,7 +61,7 @@ export async function applyMessageFact(tx: Tx, messageId: string, fact: MessageF
       messageId,
       occurredAt: at,
     },
-    { ...told, ...endOf(fact) },
+    told,
   )
   const suppressed = await suppressFor(tx, fact, message, told)
   return [...new Set([...woken, ...workflowIds, ...suppressed])]
@@ -77,8 +77,8 @@ async function lockConcerned(tx: Tx, message: Message, organisationId: string): 
 
 /**
  * Sets the timestamp and, where nobody knew the outcome yet, the status; tells whether that has changed. Whatever a provider says of a message, it
- * has taken it, even one that somebody wants to be sent again; only a failure says that it never goes out, and that stays. One that is being sent
- * is left to whoever sends it, with the provider's id as the proof that it was taken.
+ * has taken it, even one that somebody wants to be sent again, or that was given up after a call; only a failure says that it never goes out, and that
+ * stays. One that is being sent is left to whoever sends it, with the provider's id as the proof that it was taken.
  */
 async function settle(
   tx: Tx,
@@ -89,10 +89,11 @@ async function settle(
   const isRejected = event === 'rejected'
   const column = event === 'sent' || isRejected || (event === 'bounced' && !isPermanent) ? null : columnOf[event]
   const unsettled = isRejected ? ['planned', 'sending', 'unconfirmed', 'sent'] : ['planned', 'unconfirmed']
+  const isUnsettled = tx`(status = any(${unsettled}) or (status = 'skipped' and claimed_at is not null))`
   const [row] = await tx<{ was: MessageStatus; status: MessageStatus }[]>`
     update messages set
-      status = case when status = any(${unsettled}) then ${isRejected ? 'rejected' : 'sent'} else status end,
-      reason = case when status = any(${unsettled}) then ${isRejected ? 'failed_at_provider' : null} else reason end,
+      status = case when ${isUnsettled} then ${isRejected ? 'rejected' : 'sent'} else status end,
+      reason = case when ${isUnsettled} then ${isRejected ? 'failed_at_provider' : null} else reason end,
       provider_message_id = coalesce(provider_message_id, ${providerMessageId}),
       sent_at = ${isRejected ? tx`sent_at` : tx`least(sent_at, ${at})`}
       ${column ? tx`, ${tx(column)} = least(${tx(column)}, ${at})` : tx``}
@@ -109,12 +110,10 @@ async function wakeSeat(tx: Tx, enrolmentId: string | null, told: { requestId: s
   return wakeJourneys(tx, journeys, told)
 }
 
-function endOf({ event }: MessageFact): { ends?: JourneyEnd } {
-  if (event === 'bounced') return { ends: { reason: 'bounce' } }
-  return event === 'complained' ? { ends: { reason: 'complaint', purpose: null } } : {}
-}
-
-/** An address that does not exist, or whose owner complained, gets nothing any more, notices included. */
+/**
+ * An address that does not exist, or whose owner complained, gets nothing any more, notices included. The journeys that end with it are those
+ * of whoever has the address: a bounce says nothing of an address that the recipient has by now.
+ */
 async function suppressFor(tx: Tx, { event }: MessageFact, message: Message, told: Told): Promise<string[]> {
   const { contactId, channel, addressHash } = message
   if ((event !== 'bounced' && event !== 'complained') || addressHash === null) return []

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { addressHash } from '../../db/addresses.ts'
 import { lockPersons } from '../../db/person-locks.ts'
 import { eventually } from '../support/eventually.ts'
 import { inboundWorld, soon } from '../support/inbound-world.ts'
@@ -176,6 +177,24 @@ test('a message that is to be sent again is not once it turns out to have gone',
   expect(await messageOf(messageId)).toMatchObject({ status: 'sent' })
 })
 
+test('a message that was given up when it could not be found is sent, or has failed, once the provider says so', async () => {
+  for (const [event, status] of [
+    ['delivered', 'sent'],
+    ['rejected', 'rejected'],
+  ] as const) {
+    const { messageId } = await recipient({ status: 'skipped' })
+    await say({ id: crypto.randomUUID(), fact: factOf(messageId, event) })
+    expect(await messageOf(messageId)).toMatchObject({ status })
+  }
+})
+
+test('a message that was never handed over stays skipped, whatever is said of it', async () => {
+  const { messageId } = await recipient({ status: 'skipped' })
+  await database.as(organisationId, (tx) => tx`update messages set claimed_at = null where id = ${messageId}`)
+  await say({ id: crypto.randomUUID(), fact: factOf(messageId, 'delivered') })
+  expect(await messageOf(messageId)).toMatchObject({ status: 'skipped' })
+})
+
 test('a message that is being sent is settled by whoever sends it, who finds the proof that it was taken', async () => {
   const { messageId } = await recipient({ status: 'sending' })
   await say({ id: crypto.randomUUID(), fact: factOf(messageId, 'delivered') })
@@ -207,6 +226,21 @@ test.each([
     expect(await types(sharing)).toEqual(['suppression.added'])
   },
 )
+
+test('the bounce of an address that somebody has left ends nothing at the one they have now; a complaint does', async () => {
+  const { messageId, contactId, enrolmentId } = await recipient({ exitOn: ['bounce'] })
+  const hash = addressHash(organisationId, 'email', 'new@people.test')
+  await database.as(
+    organisationId,
+    (tx) => tx`update contacts set email = 'new@people.test', email_hash = ${hash} where id = ${contactId}`,
+  )
+  await say({ id: crypto.randomUUID(), fact: factOf(messageId, 'bounced') })
+  expect(await suppressionsOf(contactId)).toEqual([{ reason: 'hard_bounce', purpose: null }])
+  expect(await eventsOf(contactId)).toMatchObject([{ type: 'message.bounced' }])
+  expect(await journeyOf(enrolmentId)).toMatchObject({ status: 'active' })
+  await say({ id: crypto.randomUUID(), fact: factOf(messageId, 'complained') })
+  expect(await journeyOf(enrolmentId)).toEqual({ status: 'exited', reason: 'complaint' })
+})
 
 test('a claim that waits for its turn sees the suppression of the complaint that had it before', async () => {
   const { messageId, contactId } = await recipient()
