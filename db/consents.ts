@@ -27,8 +27,9 @@ export interface Consent extends NewConsent {
 export type CurrentConsent = Pick<Consent, 'id' | 'channel' | 'purpose' | 'state' | 'givenAt'>
 
 /**
- * Adds what a person agreed to or took back, and records it as a fact about them. Takes the person's turn: whatever is claimed after this
- * transaction's commit has seen it. `workflowIds`: whom to hand over after the commit.
+ * Adds what a person agreed to or took back, and records it as a fact about them. A consent to e-mail that is withdrawn, unless a later one was
+ * told of before, ends the journeys of its purpose as an opt-out does. Takes the person's turn: whatever is claimed after this transaction's
+ * commit has seen it. `workflowIds`: whom to hand over after the commit.
  */
 export async function recordConsent(
   tx: Tx,
@@ -49,7 +50,12 @@ export async function recordConsent(
     sourceKey: `consent/${row.id}`,
     occurredAt: givenAt,
   }
-  const { workflowIds } = await recordContactEvent(tx, event, told)
+  const counts = (await currentConsents(tx, contactId)).some(({ id }) => id === row.id)
+  const isOptOut = state === 'withdrawn' && channel === 'email' && counts
+  const { workflowIds } = await recordContactEvent(tx, event, {
+    ...told,
+    ...(isOptOut && { ends: { reason: 'opt_out', purpose } }),
+  })
   return { consent: row, workflowIds }
 }
 

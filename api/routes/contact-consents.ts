@@ -49,7 +49,7 @@ export function contactConsentRoutes({ handover }: { handover: Pick<Handover, 'b
       tag,
       summary: 'Record a consent',
       description: `What a person agreed to or took back, with its proof. Nothing is edited: what was given last counts, for everything that is
-decided from then on.`,
+decided from then on. A consent to e-mail that is withdrawn ends the journeys of its purpose.`,
       params: ContactParams,
       body: NewConsent,
       example: {

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { dripSequenceId } from '../../workflows/contracts/drip-sequence.ts'
 import { testApi } from '../support/api.ts'
-import { contactRow } from '../support/people-rows.ts'
+import { contactRow, journeyRow } from '../support/people-rows.ts'
 
 const now = new Date('2026-01-05T12:00:00Z')
-const { ask, database, organisationId, keyWith } = await testApi({ clock: () => now })
+const { ask, database, system, organisationId, keyWith } = await testApi({ clock: () => now })
 
 const newContact = () => contactRow(database, organisationId)
 const say = (contactId: string, body: object, headers = {}) =>
@@ -58,6 +59,26 @@ test('granting and taking back are facts about the person', async () => {
   await say(id, { state: 'withdrawn' })
   const events = await (await ask('GET', `/contacts/${id}/events`)).json()
   expect(events).toMatchObject({ data: [{ type: 'consent.withdrawn' }, { type: 'consent.granted' }] })
+})
+
+const withdrawn = { state: 'withdrawn', text: undefined }
+test.each([
+  ['of that purpose', withdrawn, { status: 'exited', reason: 'opt_out' }],
+  ['of another purpose', { ...withdrawn, purpose: 'transactional' }, { status: 'active' }],
+  ['of e-mails, withdrawn for SMS', { ...withdrawn, channel: 'sms' }, { status: 'active' }],
+  ['withdrawn before it was granted again', { ...withdrawn, givenAt: '2026-01-01T00:00:00Z' }, { status: 'active' }],
+])('a journey %s after %j is %j', async (_name, body, then) => {
+  const id = await newContact()
+  await say(id, { givenAt: '2026-01-02T00:00:00Z' })
+  const { enrolmentId, sequenceId, cohortId } = await journeyRow(database, organisationId, id)
+  await say(id, body)
+  const [journey] = await database.as(
+    organisationId,
+    (tx) => tx`select status, reason from enrolments where id = ${enrolmentId}`,
+  )
+  expect(journey).toMatchObject(then)
+  const told = await system`select 1 from outbox where workflow_id = ${dripSequenceId(sequenceId, cohortId)}`
+  expect(told).toHaveLength(then.status === 'exited' ? 1 : 0)
 })
 
 test.each([
