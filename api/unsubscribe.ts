@@ -2,7 +2,7 @@ import { type Response, Router } from 'express'
 import type { Sql } from 'postgres'
 import type { Database } from '../db/client.ts'
 import { type AddressedMessage, findAddressedMessage } from '../db/message-routing.ts'
-import { suppressAddress } from '../db/suppressing.ts'
+import { suppressRecipient } from '../db/suppressing.ts'
 import { messageIdOf } from '../workflows/contracts/unsubscribe.ts'
 import type { Handover } from './handover.ts'
 import { methodNotAllowed } from './mount.ts'
@@ -10,7 +10,8 @@ import { requestIdOf } from './requests.ts'
 
 /**
  * Where people opt out of marketing by the link of a message (RFC 8058). GET only asks, since mail programs and scanners open every link; POST
- * does it, by a mail program's button or the page's own, as often as it is sent. Its body is not read: no opt-out is refused for its form.
+ * does it, by a mail program's button or the page's own, as often as it is sent, for the address that the message went to and the one that the
+ * person has by now. Its body is not read: no opt-out is refused for its form.
  */
 export function unsubscribeRoutes({
   database,
@@ -41,8 +42,8 @@ export function unsubscribeRoutes({
       const now = clock()
       const sourceKey = `unsubscribe/${id}`
       const optOut = { channel: 'email', purpose: 'marketing', reason: 'unsubscribed', actor: sourceKey } as const
-      const { workflowIds } = await database.as(organisationId, (tx) =>
-        suppressAddress(
+      const workflowIds = await database.as(organisationId, (tx) =>
+        suppressRecipient(
           tx,
           { ...optOut, organisationId, addressHash, contactId, sourceKey, occurredAt: now },
           { requestId: requestIdOf(request), now },
@@ -91,13 +92,13 @@ ${body}
 
 const askingPage = pageOf(
   'Unsubscribe',
-  `<p>Do you want to get no more of these e-mails at this address?</p>
+  `<p>Do you want to get no more of these e-mails?</p>
 <form method="post">
 <input type="hidden" name="List-Unsubscribe" value="One-Click">
 <button type="submit">Unsubscribe</button>
 </form>`,
 )
 
-const donePage = pageOf('You are unsubscribed', '<p>This address gets no more of these e-mails.</p>')
+const donePage = pageOf('You are unsubscribed', '<p>You get no more of these e-mails.</p>')
 
 const unknownPage = pageOf('There is nothing here', '<p>This link leads nowhere. Was it copied whole?</p>')

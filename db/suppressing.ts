@@ -78,6 +78,28 @@ export async function suppressAddresses(
   return suppressed
 }
 
+/**
+ * Takes a contact at their word for e-mail: at the address that a message of ours went to, and at the one that they have by now, with the turns of
+ * both taken at once. Returns the workflows to hand over after the commit.
+ */
+export async function suppressRecipient(
+  tx: Tx,
+  wanted: AddressToSuppress & { channel: 'email'; addressHash: Uint8Array; contactId: string },
+  told: { requestId: string; now: Date },
+): Promise<string[]> {
+  const [contact] = await tx<
+    { emailHash: Buffer | null }[]
+  >`select email_hash from contacts where id = ${wanted.contactId}`
+  const current = contact?.emailHash ?? null
+  const hasMoved = current !== null && !current.equals(wanted.addressHash)
+  const suppressed = await suppressAddresses(
+    tx,
+    hasMoved ? [wanted, { ...wanted, addressHash: current }] : [wanted],
+    told,
+  )
+  return [...new Set(suppressed.flatMap(({ workflowIds }) => workflowIds))]
+}
+
 /** Lets an address be written to again; null when there is no such suppression. One that is lifted already stays as it is. */
 export async function liftSuppression(
   tx: Tx,

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { addressHash } from '../../db/addresses.ts'
 import { messageIdOf, unsubscribeToken } from '../../workflows/contracts/unsubscribe.ts'
 import { testApi } from '../support/api.ts'
 import { messageRow } from '../support/message-rows.ts'
@@ -52,7 +53,7 @@ test('one click suppresses the address for marketing and ends the journey, witho
   const { contactId, enrolmentId, messageId, link } = await recipient()
   const response = await fetch(link, { ...oneClick, redirect: 'manual' })
   expect([response.status, response.headers.get('set-cookie')]).toEqual([200, null])
-  expect(await response.text()).toContain('gets no more of these e-mails')
+  expect(await response.text()).toContain('get no more of these e-mails')
   expect(await suppressionsOf(contactId)).toEqual([
     { channel: 'email', purpose: 'marketing', reason: 'unsubscribed', actor: `unsubscribe/${messageId}`, holds: true },
   ])
@@ -97,6 +98,30 @@ test('it is the address the message went to that is suppressed, in the organisat
   await fetch(ours.link, oneClick)
   expect(await suppressionsOf(ours.contactId)).toHaveLength(1)
   expect(await suppressionsOf(foreign.contactId, theirs.organisationId)).toEqual([])
+})
+
+test('the link of an older mail also reaches the address that the person has by now', async () => {
+  const { contactId, link } = await recipient()
+  const email = `${crypto.randomUUID()}@moved.test`
+  const hash = addressHash(organisationId, 'email', email)
+  await database.as(
+    organisationId,
+    (tx) => tx`update contacts set email = ${email}, email_hash = ${hash} where id = ${contactId}`,
+  )
+  const sharing = await contactRow(database, organisationId, { email })
+  const { enrolmentId } = await journeyRow(database, organisationId, sharing)
+  await Promise.all([fetch(link, oneClick), fetch(link, oneClick)])
+  expect(await suppressionsOf(contactId)).toHaveLength(2)
+  const [current] = await database.as(
+    organisationId,
+    (tx) => tx`select purpose, reason from suppressions where address_hash = ${hash}`,
+  )
+  expect(current).toEqual({ purpose: 'marketing', reason: 'unsubscribed' })
+  const [journey] = await database.as(
+    organisationId,
+    (tx) => tx`select status, reason from enrolments where id = ${enrolmentId}`,
+  )
+  expect(journey).toEqual({ status: 'exited', reason: 'opt_out' })
 })
 
 test('a link that leads nowhere tells nothing, whatever is wrong with it', async () => {
