@@ -2,7 +2,7 @@ import type { Sql } from 'postgres'
 import type { Database } from '../db/client.ts'
 import { plausibleTime, recordInboundEvent } from '../db/inbound-events.ts'
 import { applyMessageFact, type Told } from '../db/message-facts.ts'
-import { findSpokenOf, organisationsAnsweredAt } from '../db/message-routing.ts'
+import { findSpokenOf, organisationsAnsweredAt, organisationsNamed } from '../db/message-routing.ts'
 import { applyReply, findWriters } from '../db/replies.ts'
 import type { InboundEvent, MessageFact, ReplyFact } from '../workflows/contracts/inbound-events.ts'
 
@@ -38,11 +38,16 @@ async function takeInFact(world: InboundWorld, arrival: Arrival, fact: MessageFa
   })
 }
 
-/** Several organisations may get their answers at one address, and the same person may be known to each. */
+/**
+ * Several organisations may get their answers at one address, and the same person may be known to each. One that names a message is its sender's;
+ * else it is for those that have written to where it comes from. Nobody else hears of it.
+ */
 async function takeInReply(world: InboundWorld, arrival: Arrival, fact: ReplyFact): Promise<string[]> {
   const workflowIds: string[] = []
   let isKnown = false
-  for (const organisationId of await organisationsAnsweredAt(world.system, fact.to)) {
+  const named = await organisationsNamed(world.system, fact.inReplyTo)
+  const organisationIds = named.length > 0 ? named : await organisationsAnsweredAt(world.system, fact.to)
+  for (const organisationId of organisationIds) {
     await world.database.as(organisationId, async (tx) => {
       const writers = await findWriters(tx, organisationId, fact)
       if (writers.length === 0) return

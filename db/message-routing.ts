@@ -33,6 +33,16 @@ export async function organisationsAnsweredAt(system: Sql, addresses: readonly s
   return rows.map(({ organisationId }) => organisationId)
 }
 
+/** The organisations that have sent a message which one of these Message-Ids names. */
+export async function organisationsNamed(system: Sql, messageIds: readonly string[]): Promise<string[]> {
+  const { ids, names } = namedBy(messageIds)
+  if (names.length === 0) return []
+  const rows = await system<{ organisationId: string }[]>`
+    select distinct organisation_id from messages where id = any(${ids}::uuid[]) or provider_message_id = any(${names})
+    order by organisation_id`
+  return rows.map(({ organisationId }) => organisationId)
+}
+
 /** A message and to whom it went; null as long as it went to nobody. */
 export interface AddressedMessage {
   id: string
@@ -50,6 +60,19 @@ export async function findAddressedMessage(system: Sql, id: string): Promise<Add
   return row ?? null
 }
 
+/** What Message-Ids may name messages by: what stands before the @, and any of our ids within. */
+export function namedBy(messageIds: readonly string[]): { ids: string[]; names: string[] } {
+  const names = new Set<string>()
+  for (const messageId of messageIds) {
+    const local = messageId.trim().replace(/^</, '').split('@')[0]?.toLowerCase() ?? ''
+    if (local !== '') names.add(local)
+    for (const [id] of local.matchAll(uuid)) names.add(id)
+  }
+  return { ids: [...names].filter(isUuid), names: [...names] }
+}
+
+const uuid = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/gi
+
 function isUuid(text: string): boolean {
-  return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)
+  return text.length === 36 && text.replace(uuid, '') === ''
 }

@@ -3,6 +3,7 @@ import { addressHash } from './addresses.ts'
 import type { Tx } from './client.ts'
 import { recordContactEvent } from './contact-events.ts'
 import { later, type Told } from './message-facts.ts'
+import { namedBy } from './message-routing.ts'
 import { lockPersons } from './person-locks.ts'
 
 /** Who wrote to us, and the message that was answered: null where none was ever sent. */
@@ -17,19 +18,26 @@ export interface Writer {
 const mostWriters = 100
 
 /**
- * Everybody whom a reply may come from: those with the address it was sent from; where there are none, the one whose message it names, since
- * people answer from other addresses than they are written to. What it answers is the message that it names, else the newest.
+ * Everybody whom a reply may come from: those with the address it was sent from, if it names a message of this organisation's or the
+ * organisation has written there; where nobody has it, the one whose message it names, since people answer from other addresses than they are
+ * written to. What it answers is the message that it names, else the newest.
  */
 export function findWriters(tx: Tx, organisationId: string, { from, inReplyTo }: ReplyFact): Promise<Writer[]> {
   const hash = addressHash(organisationId, 'email', from)
-  const names = [...new Set(inReplyTo.flatMap(namesWithin))]
+  const { ids, names } = namedBy(inReplyTo)
   return tx<Writer[]>`
     with named as (
-      select id, contact_id from messages where id = any(${names.filter(isUuid)}::uuid[]) or provider_message_id = any(${names})
-    ), writers as (
+      select id, contact_id from messages where id = any(${ids}::uuid[]) or provider_message_id = any(${names})
+    ), known as materialized (
       select id from contacts where email_hash = ${hash}
+    ), writers as (
+      select id from known
+      where exists (select from named) or exists (
+        select from messages
+        where contact_id in (select id from known) and address_hash = ${hash} and status in ('sending', 'unconfirmed', 'sent')
+      )
       union
-      select contact_id from named where not exists (select from contacts where email_hash = ${hash})
+      select contact_id from named where not exists (select from known)
     )
     select writers.id as contact_id, answered.id as message_id, answered.enrolment_id, answered.claimed_at
     from writers left join lateral (
@@ -67,16 +75,4 @@ export async function applyReply(tx: Tx, writers: readonly Writer[], fact: Reply
     for (const workflowId of recorded.workflowIds) workflowIds.add(workflowId)
   }
   return [...workflowIds]
-}
-
-const uuid = /[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/gi
-
-/** What a Message-Id may name a message by: what stands before the @, and any of our ids within. */
-function namesWithin(id: string): string[] {
-  const local = id.trim().replace(/^</, '').split('@')[0] ?? ''
-  return [local, ...(local.match(uuid) ?? [])].filter((name) => name !== '').map((name) => name.toLowerCase())
-}
-
-function isUuid(name: string): boolean {
-  return name.replace(uuid, '') === '' && name.length === 36
 }

@@ -54,20 +54,50 @@ test("nobody's message is answered by naming it from the address of somebody els
   expect((await journeyOf(other.enrolmentId))?.status).toBe('exited')
 })
 
-test('organisations that share an address each get the answer, once each, and no other', async () => {
-  const [theirs, strangers] = [await neighbour(), await neighbour()]
-  const owners = [organisationId, theirs.organisationId, strangers.organisationId]
-  for (const owner of owners) await senderRow(database, owner, 'shared@replies.test')
+/** Organisations that get their answers at one address, each of which knows the person. Those that have written to them have a message. */
+async function sharing(address: string, hasWritten: readonly boolean[]) {
+  const owners = await Promise.all(hasWritten.map(async () => (await neighbour()).organisationId))
   const email = newEmail()
-  const contacts = await Promise.all(
-    owners.slice(0, 2).map((owner) => contactRow(database, owner, { email: email.toUpperCase() })),
-  )
+  const sides = owners.map(async (owner, index) => {
+    await senderRow(database, owner, address)
+    const contactId = await contactRow(database, owner, { email: email.toUpperCase() })
+    const messageId = hasWritten[index] === true ? await messageRow(database, owner, { contactId, email }) : ''
+    return { owner, contactId, messageId }
+  })
+  return { email, sides: await Promise.all(sides) }
+}
+
+const toldOf = async (id: string) => (await inboundOf(id)).map((row) => String(row.organisationId)).sort()
+
+test('organisations that share an address each get the answer of whom they have written to, once each, and no other', async () => {
+  const { email, sides } = await sharing('shared@replies.test', [true, true, false])
   const said = { id: 'shared', fact: replyFrom(email, 'shared@replies.test') }
   await Promise.all([say(said), say(said), say(said)])
-  expect((await inboundOf('shared')).map((row) => String(row.organisationId)).sort()).toEqual(owners.slice(0, 2).sort())
-  for (const [index, contactId] of contacts.entries()) {
-    expect(await eventsOf(contactId, owners[index])).toHaveLength(1)
-  }
+  const written = sides.slice(0, 2)
+  expect(await toldOf('shared')).toEqual(written.map(({ owner }) => owner).sort())
+  for (const { contactId, owner } of written) expect(await eventsOf(contactId, owner)).toHaveLength(1)
+  for (const { contactId, owner } of sides.slice(2)) expect(await eventsOf(contactId, owner)).toEqual([])
+})
+
+test('an answer that names a message goes to the organisation that has sent it, and is stored in no other', async () => {
+  const { email, sides } = await sharing('mine@replies.test', [true, true])
+  const [sent, other] = sides
+  const inReplyTo = [`<${sent?.messageId}@mail.test>`]
+  await say({ id: 'mine', fact: replyFrom(email, 'mine@replies.test', { inReplyTo }) })
+  expect(await toldOf('mine')).toEqual([sent?.owner])
+  expect(await eventsOf(sent?.contactId ?? '', sent?.owner)).toHaveLength(1)
+  expect(await eventsOf(other?.contactId ?? '', other?.owner)).toEqual([])
+  await say({ id: 'alias', fact: replyFrom('alias@replies.test', 'mine@replies.test', { inReplyTo }) })
+  expect(await toldOf('alias')).toEqual([sent?.owner])
+})
+
+test('what was written to an address that the person has left makes nobody at the new one a writer', async () => {
+  await senderRow(database, organisationId, 'left@replies.test')
+  const email = newEmail()
+  const contactId = await contactRow(database, organisationId, { email })
+  await messageRow(database, organisationId, { contactId, email: 'before@people.test' })
+  await say({ id: 'left', fact: replyFrom(email, 'left@replies.test') })
+  expect(await inboundOf('left')).toMatchObject([{ organisationId: null, status: 'unmatched' }])
 })
 
 test('an answer from nobody whom we know, or to nobody, is kept as unmatched once', async () => {
