@@ -92,6 +92,8 @@ const ourSettings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '200',
+  // Turns of people are locks, up to 200 for each of 16 batches of a worker, in one table for the whole server.
+  max_locks_per_transaction: '256',
   timezone: 'UTC',
   log_timezone: 'UTC',
 }

@@ -34,6 +34,7 @@ const Compose = z.object({
     z.string(),
     z.object({
       image: z.string(),
+      command: z.unknown().optional(),
       depends_on: z.record(z.string(), z.unknown()).optional(),
       environment: z.record(z.string(), z.unknown()).optional(),
       volumes: z.array(z.string()).optional(),
@@ -55,4 +56,8 @@ test('services wait for existing ones, data lies in named volumes, long-running 
 
 test('the history shards are 512: they cannot be changed later', () => {
   expect(Compose.parse(compose).services.temporal?.environment?.NUM_HISTORY_SHARDS).toBe(512)
+})
+
+test('the database has room for the locks of many workers, as the embedded one has', () => {
+  expect(Compose.parse(compose).services.postgres?.command).toContain('max_locks_per_transaction=256')
 })

@@ -48,6 +48,11 @@ test('the owner is no superuser, but may create roles and databases', async () =
   expect(locale).toEqual([{ datlocprovider: 'b', datlocale: 'C.UTF-8' }])
 })
 
+test('there is room for the locks of many workers', async () => {
+  const { ownerUrl } = await start(await temporaryFolder())
+  expect(await query(ownerUrl, 'show max_locks_per_transaction')).toEqual([{ max_locks_per_transaction: '256' }])
+})
+
 test('a process that was given the number of a dead server is left alone, and does not keep the next one from starting', async () => {
   const dataDir = await temporaryFolder()
   const first = await start(dataDir)
