@@ -39,6 +39,11 @@ export const problems = {
     title: 'Its state does not allow that',
     advice: 'Read what it is doing now. Sending the same request again will not help until that changes.',
   },
+  conflict: {
+    status: 409,
+    title: 'Something else has that already',
+    advice: 'The detail says what is taken. Give another, or change what has it.',
+  },
   idempotency_in_flight: {
     status: 409,
     title: 'The first request with this Idempotency-Key is still running',

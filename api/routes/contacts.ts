@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { changeContact, ExternalIdTaken, findContact, listContacts, saveContacts } from '../../db/contacts.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
-import { found, invalidInput } from '../problem.ts'
+import { found, invalidInput, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 import { Contact, ContactParams, contactAnswer } from './contact-answers.ts'
 import { EmailAddress, exampleContact, NewContact, phoneNumber, tooManyProperties } from './contact-definition.ts'
@@ -92,6 +92,7 @@ Several contacts may share an address.`,
       body: NewContact,
       example: { timeZone: 'America/Chicago', properties: { seats: 5 } },
       bodyLimit: contactBodyLimit,
+      problems: ['conflict'],
       success: { status: 200, description: 'The contact as it is now', schema: Contact },
       handler: ({ params, body, caller, now, answerAs }) =>
         refusingTakenId(
@@ -112,6 +113,6 @@ async function refusingTakenId<T>(answer: Promise<T>): Promise<T> {
     return await answer
   } catch (error) {
     if (!(error instanceof ExternalIdTaken)) throw error
-    throw invalidInput([{ pointer: '/externalId', detail: 'Another contact has this externalId.' }])
+    throw new Problem('conflict', 'Another contact has this externalId.')
   }
 }
