@@ -41,6 +41,7 @@ test.each([
   [{ minGap: 'P1M' }, '/minGap'],
   [{ minGap: 'P91D' }, '/minGap'],
   [{ unconfirmedAfter: '1 hour' }, '/unconfirmedAfter'],
+  [{ consentRequired: ['email', 'email'] }, '/consentRequired'],
   [{ consentRequired: ['fax'] }, '/consentRequired/0'],
   [{ colour: 'blue' }, '/colour'],
 ])('the change %j is refused', async (body, pointer) => {

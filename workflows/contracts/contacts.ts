@@ -8,7 +8,7 @@ export const mostPropertyBytes = 16_000
 /** A name by which a template can read a property. */
 export const propertyName = /^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/
 
-/** The users' own events begin like this. */
+/** The type of an event that users tell of themselves. */
 export const customEventType = /^custom\.[a-z0-9][a-z0-9_.-]{0,62}$/
 
 export const consentStates = ['granted', 'withdrawn'] as const

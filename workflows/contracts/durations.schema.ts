@@ -1,18 +1,20 @@
 import { z } from 'zod'
 import { dayMs, parseDuration } from '../rules/durations.ts'
 
-const mostDays = 400
+/** An ISO 8601 duration of up to so many days, as it was written. */
+export function durationUpTo(mostDays: number) {
+  return z
+    .string()
+    .max(50)
+    .check(({ value, issues }) => {
+      const ms = parseDuration(value)
+      const message =
+        ms === null
+          ? 'Give an ISO 8601 duration such as P3D or PT90M: years and months have no fixed length.'
+          : `Give at most ${mostDays} days.`
+      if (ms === null || ms > mostDays * dayMs) issues.push({ code: 'custom', message, input: value })
+    })
+    .meta({ description: `ISO 8601, without years and months, of at most ${mostDays} days`, example: 'P3D' })
+}
 
-/** An ISO 8601 duration of up to 400 days, as it was written. */
-export const Duration = z
-  .string()
-  .max(50)
-  .check(({ value, issues }) => {
-    const ms = parseDuration(value)
-    const message =
-      ms === null
-        ? 'Give an ISO 8601 duration such as P3D or PT90M: years and months have no fixed length.'
-        : `Give at most ${mostDays} days.`
-    if (ms === null || ms > mostDays * dayMs) issues.push({ code: 'custom', message, input: value })
-  })
-  .meta({ description: `ISO 8601, without years and months, of at most ${mostDays} days`, example: 'P3D' })
+export const Duration = durationUpTo(400)

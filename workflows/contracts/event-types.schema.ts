@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { customEventType } from './contacts.ts'
 
 /** What happens to a person by our own vocabulary; beside it there is what users tell of. */
 const ownEvents = {
@@ -11,9 +12,6 @@ const ownEvents = {
 const ownEventTypes = new Set(
   Object.entries(ownEvents).flatMap(([subject, facts]) => facts.split(' ').map((fact) => `${subject}.${fact}`)),
 )
-
-/** The type of an event that users tell of themselves. */
-const customEventType = /^custom\.[a-z0-9][a-z0-9_.-]{0,62}$/
 
 /** What a sequence may wait for, ask about or aim at. */
 export const EventType = z

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { Duration } from './durations.schema.ts'
-import { channels, type SendingPolicy } from './sending.ts'
+import { durationUpTo } from './durations.schema.ts'
+import { channels, type SendingPolicy as Policy } from './sending.ts'
 
 /** A local time. */
 export const TimeOfDay = z
@@ -22,26 +22,36 @@ const Window = z
       'When marketing may arrive, in local time of the recipient; whoever may be in several time zones is written to when it is open in all',
   })
 
+/** When an organisation writes to people. */
+export const SendingPolicy = z.strictObject({
+  window: Window,
+  minGap: durationUpTo(90).meta({
+    description: 'Between two marketing messages to one person, over all sequences; at most 90 days',
+    example: 'P1D',
+  }),
+  consentRequired: z
+    .array(z.enum(channels))
+    .max(channels.length)
+    .refine((wanted) => new Set(wanted).size === wanted.length, 'Name each channel once.')
+    .meta({
+      description:
+        'The channels on which marketing needs a recorded consent; elsewhere it is enough that none was withdrawn',
+    }),
+  unconfirmedAfter: durationUpTo(30).meta({
+    description:
+      'After how long a journey goes on as if a message had been sent whose outcome nobody knows; at most 30 days',
+    example: 'PT1H',
+  }),
+}) satisfies z.ZodType<Policy>
+
+const { window, minGap, consentRequired, unconfirmedAfter } = SendingPolicy.shape
+
 /** What a user changes of the policy; what is left out stays as it is. */
 export const SendingPolicyChange = z
   .strictObject({
-    window: Window.exactOptional(),
-    minGap: Duration.exactOptional().meta({
-      description: 'Between two marketing messages to one person, over all sequences',
-      example: 'P1D',
-    }),
-    consentRequired: z
-      .array(z.enum(channels))
-      .max(channels.length)
-      .refine((wanted) => new Set(wanted).size === wanted.length, 'Name each channel once.')
-      .exactOptional()
-      .meta({
-        description:
-          'The channels on which marketing needs a recorded consent; elsewhere it is enough that none was withdrawn',
-      }),
-    unconfirmedAfter: Duration.exactOptional().meta({
-      description: 'After how long a journey goes on as if a message had been sent whose outcome nobody knows',
-      example: 'PT1H',
-    }),
+    window: window.exactOptional(),
+    minGap: minGap.exactOptional(),
+    consentRequired: consentRequired.exactOptional(),
+    unconfirmedAfter: unconfirmedAfter.exactOptional(),
   })
-  .meta({ id: 'SendingPolicyChange' }) satisfies z.ZodType<Partial<SendingPolicy>>
+  .meta({ id: 'SendingPolicyChange' }) satisfies z.ZodType<Partial<Policy>>

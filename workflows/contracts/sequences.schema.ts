@@ -36,7 +36,7 @@ const MessageStep = z.strictObject({
   channel: z.literal('email'),
   subject: z.string().trim().min(1).max(500).meta({ example: 'A question, {{ contact.properties.firstName }}' }),
   text: z.string().min(1).max(50_000).meta({
-    description: 'Liquid over `contact`, `enrolment`, `sender` and `unsubscribeUrl`; every variable must be known',
+    description: 'Liquid over `contact`, `sender` and `unsubscribeUrl`; every variable must be known',
   }),
   html: z.string().min(1).max(200_000).optional(),
   expiresAfter: Duration.optional().meta({
