@@ -152,7 +152,7 @@ function messageAnswer({ createdAt, ...message }: ListedMessage): z.input<typeof
 
 const shown = (at: Date | null) => at?.toISOString() ?? null
 
-/** Without headers and tags, whose links are the recipient's alone. */
+/** What the recipient sees of it; headers and tags are for machines. */
 function contentOf({ from, to, replyTo, subject, text, html }: RenderedEmail): z.input<typeof Content> {
   return { from, to, replyTo, subject, text, html }
 }

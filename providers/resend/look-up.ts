@@ -79,7 +79,8 @@ async function listSince(earliest: number, ask: Ask): Promise<{ seen: Listed[]; 
     const { data, has_more: hasMore } = parsed(ListAnswer, answer)
     seen.push(...data)
     if (data.some((one) => createdAt(one) < earliest)) return { seen, seenSince: earliest }
-    // The list may end because nothing is older, or because what is older is no longer kept.
+    // The list may end because nothing is older, or because what is older is no longer kept: that is reckoned by the true clock, which is
+    // Resend's, whatever time we decide by. The later it is taken to be, the less is called not found.
     if (!hasMore || data.length === 0) return { seen, seenSince: Math.max(earliest, Date.now() - keptMs) }
   }
   const oldest = seen.at(-1)
