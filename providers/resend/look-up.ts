@@ -8,8 +8,8 @@ import { type openSession, unexpectedAnswer } from './session.ts'
 /** Resend lists the newest first and cannot be asked for a time or a recipient. */
 const pageSize = 100
 const mostPages = 100
-/** Resend takes a few requests a second from an account, and a hundred pages are more: how long a look-up waits for its turns in all. */
-const waitMs = 30_000
+/** Resend takes a few requests a second from an account, and a hundred pages are more: how long a look-up may take, pauses and all. */
+const lookUpMs = 60_000
 const shortestPauseMs = 250
 /** More than that many of one subject to one person within minutes are not told apart one by one. */
 const mostCandidates = 10
@@ -49,18 +49,18 @@ export function createLookUp(session: ReturnType<typeof openSession>) {
 /** Asks for what may be asked for as often as one likes. */
 type Ask = (call: (resend: Resend) => Promise<{ data: unknown }>) => Promise<unknown>
 
-/** Comes again when Resend is too busy, until that has taken too long in all. */
+/** Comes again when Resend is too busy, as long as there is time. */
 function patiently(session: ReturnType<typeof openSession>, signal: AbortSignal): Ask {
-  let leftMs = waitMs
+  const endsAt = performance.now() + lookUpMs
   return async (call) => {
     for (;;) {
+      if (performance.now() > endsAt) throw new ProviderError('resend', 'retry', 'look_up_timeout')
       try {
         return await session.ask({ effect: 'repeatable', signal }, call)
       } catch (error) {
         if (!(error instanceof ProviderError) || error.code !== 'rate_limited') throw error
         const pauseMs = Math.max(error.retryAfterMs ?? 0, shortestPauseMs)
-        leftMs -= pauseMs
-        if (leftMs < 0) throw error
+        if (performance.now() + pauseMs > endsAt) throw error
         // Where it is cut short, the next request says so.
         await wait(pauseMs, undefined, { signal }).catch(() => {})
       }
@@ -70,7 +70,7 @@ function patiently(session: ReturnType<typeof openSession>, signal: AbortSignal)
 
 const sinceOf = ({ calledAt }: Asked<RenderedEmail>) => calledAt.getTime() - clockMs
 
-/** What was taken since then, and since when all of it was seen: later than wanted where it is too much, never where that cannot be told. */
+/** What was taken since then, and since when all of it was seen: later than wanted where there are too many, never where that cannot be told. */
 async function listSince(earliest: number, ask: Ask): Promise<{ seen: Listed[]; seenSince: number }> {
   const seen: Listed[] = []
   for (let page = 0; page < mostPages; page += 1) {
