@@ -291,6 +291,7 @@ create index outbox_workflow_due on outbox (workflow_id, id) where status = 'pen
 
 -- What became of a prospect where its campaign enrols people: 'enrolled', or why it was not; null: not decided.
 alter table site_visits add column enrolment text;
+
 -- Signals are many: what was delivered is kept for a while, for whoever asks what became of something.
 create index outbox_delivered on outbox (delivered_at) where status = 'delivered';
 grant delete on outbox to throughline_system;
