@@ -79,6 +79,9 @@ function connect(url: string, { name, poolSize = 10 }: { name: string; poolSize?
       statement_timeout: 15_000,
       lock_timeout: 5_000,
       idle_in_transaction_session_timeout: 30_000,
+      // What is looked up lies in memory or on a disk without arms, and no statement of ours is long enough to be worth compiling.
+      random_page_cost: 1.1,
+      jit: false,
     },
   })
 }
