@@ -5,7 +5,7 @@ import type { CohortMoves, HeldByStory, Seat, SeatOutcome } from '../workflows/c
 import { type Clock, decisionTime } from './clock.ts'
 import { whileHeartbeating } from './heartbeat.ts'
 import type { EmailChannel } from './ports.ts'
-import { openTurns } from './sending/claims.ts'
+import { chunks, openTurns } from './sending/claims.ts'
 import { holding } from './sending/decisions.ts'
 import { deliver, type SendingWorld } from './sending/deliveries.ts'
 import { oneCallMs } from './sending/pacing.ts'
@@ -22,6 +22,12 @@ export type DripActivities = ReturnType<typeof createDripActivities>
 
 /** Of the 5 s after which a silent worker is given up (`sendBatch`). */
 const beatMs = 1_500
+
+/** Whose turns are taken in one transaction: as many as a provider takes in one call. */
+const seatsPerTurn = 100
+
+/** Each mostly waits, for the database or the provider; together they hold no more connections than there are. */
+const concurrentTurns = 16
 
 export interface DripSettings {
   /** Later wake-ups are rounded up to a multiple of it, so that people share timers and batches. */
@@ -45,6 +51,7 @@ export function createDripActivities({
   drips: DripSettings
   logUnexpected: (error: unknown) => void
 }) {
+  const lane = createLanes(concurrentTurns)
   return {
     /**
      * Takes the people on these seats as far as they go now: what may be sent to them is claimed, sent and recorded, and for each it is told
@@ -63,7 +70,11 @@ export function createDripActivities({
         () => ({}),
         async (signal) => {
           const world: SendingWorld = { as, email, now, signal, tally }
-          const { later, unclear } = await openAndDeliver(seats, { hasSlots: false })
+          const opened = await allOf(chunks(seats, seatsPerTurn), (some) =>
+            lane(() => openAndDeliver(some, { hasSlots: false })),
+          )
+          const unclear = opened.flatMap((some) => some.unclear)
+          const later = opened.flatMap((some) => some.later).sort((one, other) => one.at.getTime() - other.at.getTime())
           for (const { at, seats: seatsLater } of later) {
             const earlyMs = at.getTime() - now().getTime()
             if (earlyMs > 0) await wait(earlyMs, undefined, { signal })
@@ -118,6 +129,32 @@ export function createDripActivities({
       return { size: await database.as(organisationId, (tx) => closeCohort(tx, cohortId, at)) }
     },
   }
+}
+
+/** Begins what it is given as soon as fewer than so many are under way, in the order in which they came. */
+function createLanes(most: number) {
+  const waiting: (() => void)[] = []
+  let free = most
+  return async <T>(work: () => Promise<T>): Promise<T> => {
+    if (free > 0) free -= 1
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else free += 1
+    }
+  }
+}
+
+/** As Promise.all, but whoever has failed waits for the others: nothing goes on behind the back of the next attempt. */
+async function allOf<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
+  const settled = await Promise.allSettled(all.map(work))
+  return settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
 }
 
 interface Hold {

@@ -50,7 +50,7 @@ export interface WorkerSettings {
 /** Each batch reads many sites and holds their pages: a few batches fill two cores. */
 const concurrentBatches = 8
 
-/** Each mostly waits, for the database or the provider; together they hold no more connections than there are. */
+/** So that each lane of `advance` has somebody to look at, also where each cohort has one. */
 const concurrentSends = 16
 
 /** One worker a task queue, in one process. */

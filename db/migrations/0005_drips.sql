@@ -295,6 +295,7 @@ alter table site_visits add column enrolment text;
 -- Signals are many: what was delivered is kept for a while, for whoever asks what became of something.
 create index outbox_delivered on outbox (delivered_at) where status = 'delivered';
 grant delete on outbox to throughline_system;
+
 -- Until a table is first analysed, up to a minute after it is first filled, the planner takes an organisation's rows for a 200th of it, and reads
 -- all of them to find one by its key: the first list that is enrolled would cost five times as much. It is told otherwise until it knows.
 do $$

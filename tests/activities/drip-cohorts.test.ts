@@ -13,7 +13,7 @@ const sandbox = await startTestSandbox()
 afterAll(() => sandbox.close())
 
 const quantumMs = 60_000
-const seatsPerBatch = 100
+const seatsPerBatch = 500
 const atOnce = 8
 
 /** The same for everyone of the same number: windows open at different times, two over a day that is short by an hour. */

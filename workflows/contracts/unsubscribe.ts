@@ -2,8 +2,7 @@
 
 /** The 16 bytes of the id in base64url. */
 export function unsubscribeToken(messageId: string): string {
-  const bytes = messageId.replaceAll('-', '').replaceAll(/../g, (hex) => String.fromCharCode(Number.parseInt(hex, 16)))
-  return btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replace('==', '')
+  return Buffer.from(messageId.replaceAll('-', ''), 'hex').toString('base64url')
 }
 
 /** Null for what was never a token; every id has one. */

@@ -1,6 +1,7 @@
 import { isCancellation, proxyActivities } from '@temporalio/workflow'
 import type { CohortRef, DripActivities } from '../../activities/drips.ts'
 import type { HeldByStory, Seat } from '../contracts/drip-sequence.ts'
+import { cohortSize } from '../contracts/sequences.ts'
 import { databaseStep, sendBatch } from './activity-options.ts'
 import { type CohortView, seatRange } from './cohort-view.ts'
 import { unlessFailed } from './problems.ts'
@@ -9,9 +10,9 @@ import type { Roster } from './roster.ts'
 const { advance } = proxyActivities<DripActivities>(sendBatch)
 const { countSeats, holdSeats } = proxyActivities<DripActivities>(databaseStep)
 
-/** As many as a provider takes in one call. */
-const seatsPerBatch = 100
-/** Enough for a full cohort that is due at once, and no more of a worker's places for any one cohort. */
+/** A full cohort that is due at once is looked at together: each batch that comes back costs a task of the story. */
+const seatsPerBatch = cohortSize
+/** One that takes its time does not keep those waiting who come due meanwhile; and no more of a worker's places for any one cohort. */
 const mostBatches = 5
 
 /** The turns of a cohort's people, in batches. */
