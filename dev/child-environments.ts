@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { type Config, childEnvironment, type Environment, providerMode, type Setting } from '../config.ts'
 import type { Logins } from '../db/migrate.ts'
 import { sandboxCredentialsFile } from '../providers/google/sandbox-token.ts'
@@ -23,10 +24,12 @@ export function childEnvironments(
   }
   // Empty, not absent: an absent setting would be read from .env.
   const noDatabase = { DATABASE_URL: '', DATABASE_SYSTEM_URL: '', DATABASE_OWNER_URL: '' }
+  // A worker that died has a third less to do before it works again.
+  const compiled = { NODE_COMPILE_CACHE: join(config.dataDir, 'compiled') }
   const logins = { DATABASE_URL: database.appUrl, DATABASE_SYSTEM_URL: database.systemUrl }
   return {
-    env: { ...runtime, ...childEnvironment({ ...common, ...noDatabase, ...logins }) },
-    sandboxEnv: { ...runtime, ...childEnvironment({ ...common, ...noDatabase }) },
+    env: { ...runtime, ...compiled, ...childEnvironment({ ...common, ...noDatabase, ...logins }) },
+    sandboxEnv: { ...runtime, ...compiled, ...childEnvironment({ ...common, ...noDatabase }) },
   }
 }
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { flushCompileCache } from 'node:module'
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
 import { type BusinessSearch, type EmailChannel, ProviderError, type SheetExport } from '../activities/ports.ts'
 import { type Config, loadConfig, providerMode } from '../config.ts'
@@ -65,6 +66,7 @@ async function main(): Promise<void> {
   const running = Promise.all(workers.map((worker) => worker.run()))
   process.send?.({ kind: 'ready' })
   log.info('polling')
+  flushCompileCache() // else it is written at the end only, which a killed worker never comes to
   await Promise.race([running, once(stop.signal, 'abort')])
   for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown()
   await running
