@@ -70,11 +70,11 @@ export function createDripActivities({
         () => ({}),
         async (signal) => {
           const world: SendingWorld = { as, email, now, signal, tally }
-          const opened = await allOf(chunks(seats, seatsPerTurn), (some) =>
+          const looks = await allOf(chunks(seats, seatsPerTurn), (some) =>
             lane(() => openAndDeliver(some, { hasSlots: false })),
           )
-          const unclear = opened.flatMap((some) => some.unclear)
-          const later = opened.flatMap((some) => some.later).sort((one, other) => one.at.getTime() - other.at.getTime())
+          const unclear = looks.flatMap((some) => some.unclear)
+          const later = looks.flatMap((some) => some.later).sort((one, other) => one.at.getTime() - other.at.getTime())
           for (const { at, seats: seatsLater } of later) {
             const earlyMs = at.getTime() - now().getTime()
             if (earlyMs > 0) await wait(earlyMs, undefined, { signal })

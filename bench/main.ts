@@ -1,9 +1,10 @@
 import { interruption } from '../dev/interrupts.ts'
 import { measureCampaign } from './campaign.ts'
+import { measureDrip } from './drip.ts'
 import { readOptions, report } from './figures.ts'
 
 /** A file each. */
-const scenarios = { campaign: measureCampaign }
+const scenarios = { campaign: measureCampaign, drip: measureDrip }
 
 /** `npm run bench -- SCENARIO [--seed N] [--json FILE]` */
 async function main(): Promise<void> {

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-import { type Config, childEnvironment, loadConfig } from '../config.ts'
+import { type Config, childEnvironment, loadConfig, type Setting } from '../config.ts'
+import type { Logins } from '../db/migrate.ts'
 import { type ApiClient, createApiClient } from '../dev/api-client.ts'
 import { createOrganisationWithKey } from '../dev/organisations.ts'
 import { planPostgres } from '../dev/postgres.ts'
@@ -15,6 +16,8 @@ import { clearRunFolder, openRunFolder } from '../tests/support/run-folder.ts'
 export interface MeasuredSystem extends AsyncDisposable {
   config: Config
   api: ApiClient
+  organisationId: string
+  logins: Logins
   /** Where the sandbox plays the websites. */
   sites: string
   /** Of 'worker', 'api', 'temporal', 'postgres', 'sandbox'. */
@@ -45,9 +48,9 @@ type LedgerEntry = z.infer<typeof LedgerEntry>
 const LedgerPage = z.object({ data: z.array(LedgerEntry), nextSince: z.number().nullable() })
 
 /** Boots a system and makes an organisation in it. */
-export async function bootSystem(): Promise<MeasuredSystem> {
+export async function bootSystem(settings: Partial<Record<Setting, string>> = {}): Promise<MeasuredSystem> {
   const dataDir = await openRunFolder()
-  const env = childEnvironment({ ...ownServers, ...(await ownPorts()), DATA_DIR: dataDir })
+  const env = childEnvironment({ ...ownServers, ...(await ownPorts()), DATA_DIR: dataDir, ...settings })
   const config = loadConfig(env)
   // A group and a channel of its own: a Ctrl-C in the terminal reaches only us, and when we are gone it stops in order.
   const main = spawn(process.execPath, ['dev/main.ts', '--serve'], {
@@ -63,11 +66,13 @@ export async function bootSystem(): Promise<MeasuredSystem> {
   try {
     await untilUp()
     const { logins } = await planPostgres({ dataDir, port: config.postgres.port })
-    const { apiKey } = await createOrganisationWithKey(logins.systemUrl, 'Bench', 'US')
+    const { organisationId, apiKey } = await createOrganisationWithKey(logins.systemUrl, 'Bench', 'US')
     const api = createApiClient(`http://127.0.0.1:${config.api.port}/api/v1`, apiKey, ended.signal)
     return {
       config,
       api,
+      organisationId,
+      logins,
       sites: `http://127.0.0.1:${config.sandbox.sitesPort}`,
       pid,
       slowSitesDown,

@@ -1,12 +1,11 @@
 import { z } from 'zod'
-import type { Config } from '../config.ts'
-import { connectTemporal } from '../temporal-config/connection.ts'
+import { countHistoryEvents } from './histories.ts'
 import { cpuSeconds } from './process-costs.ts'
 import type { MeasuredSystem } from './system.ts'
 
 /** The processes of Throughline, without the sandbox, which plays the websites for both halves. */
 export const parts = ['worker', 'api', 'temporal', 'postgres'] as const
-type Part = (typeof parts)[number]
+export type Part = (typeof parts)[number]
 
 export interface CampaignRun {
   /** From the post to the event that says it is completed. */
@@ -42,31 +41,15 @@ export async function runCampaign(system: MeasuredSystem, websites: readonly str
   return {
     seconds,
     secondsOnceStarted: (finishedAt.getTime() - startedAt.getTime()) / 1000,
-    cpuSeconds: ofParts((part) => cpuAfter[part] - cpuBefore[part]),
-    historyEvents: await historyEvents(config, campaign.workflowId),
+    cpuSeconds: partsOf((part) => cpuAfter[part] - cpuBefore[part]),
+    historyEvents: await countHistoryEvents(config, [campaign.workflowId]),
   }
 }
 
-function cpuOfParts(system: MeasuredSystem): Record<Part, number> {
-  return ofParts((part) => cpuSeconds(system.pid(part)))
+export function cpuOfParts(system: MeasuredSystem): Record<Part, number> {
+  return partsOf((part) => cpuSeconds(system.pid(part)))
 }
 
-function ofParts(figure: (part: Part) => number): Record<Part, number> {
+export function partsOf(figure: (part: Part) => number): Record<Part, number> {
   return { worker: figure('worker'), api: figure('api'), temporal: figure('temporal'), postgres: figure('postgres') }
-}
-
-/** Of all the runs that a workflow has continued as, the latest first. */
-async function historyEvents({ temporal }: Config, workflowId: string): Promise<number> {
-  const { workflow, connection } = connectTemporal(temporal)
-  try {
-    let count = 0
-    for (let runId: string | undefined, isFirst = true; isFirst || runId; isFirst = false) {
-      const { events } = await workflow.getHandle(workflowId, runId).fetchHistory()
-      count += events?.length ?? 0
-      runId = events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? undefined
-    }
-    return count
-  } finally {
-    await connection.close()
-  }
 }

@@ -35,6 +35,7 @@ const mayImport: Record<string, string[]> = {
   tests: ['anything'],
   bench: ['anything'],
   'bench/bare-campaign.ts': ['activities/analysis'],
+  'bench/bare-drip.ts': ['db'],
   'config.ts': ['setting-kinds.ts'],
   'setting-kinds.ts': [],
   'log.ts': [],
