@@ -67,7 +67,7 @@ async function sendBatch(
     const contactIds = seated.map(({ contactId }) => contactId)
     const [ground, people] = await Promise.all([
       cohortGround(tx, sequenceId),
-      travellers(tx, enrolmentIds),
+      travellers(tx, enrolmentIds, null),
       messagesOf(tx, { contactIds, enrolmentIds }),
       ...(fromStep === null ? [sequenceDefinitions(tx, sequenceId, [1])] : []),
     ])

@@ -66,7 +66,7 @@ function createNaiveActivities({ organisationId, sequenceId, stubUrl, run, appUr
     await lockPersons(tx, { contactIds: [contactId], addressHashes: [emailHash] })
     const [ground, people] = await Promise.all([
       cohortGround(tx, sequenceId),
-      travellers(tx, [enrolmentId]),
+      travellers(tx, [enrolmentId], null),
       messagesOf(tx, { contactIds: [contactId], enrolmentIds: [enrolmentId] }),
     ])
     const senderId = ground?.senders[0]?.id
