@@ -205,12 +205,3 @@ test('of many who steer a journey at once, each change happens once', async () =
   expect(results.filter(({ status }) => status === 409)).toHaveLength(9)
   expect(await eventsOf(contactId)).toHaveLength(1)
 })
-
-test('a journey that waits for the end of another is woken by it', async () => {
-  const [contactId = ''] = await people(1)
-  const [waiting, ending] = [await sequence(), await sequence()]
-  const [first, second] = [await enrol(waiting, { contactId }), await enrol(ending, { contactId })]
-  await set(first.enrolled[0]?.enrolmentId ?? '', { waiting_for: ['enrolment.exited'] })
-  await steer(second.enrolled[0]?.enrolmentId ?? '', 'exit')
-  expect(await wakesOf(waiting)).toEqual([{ signalArgs: { seats: [1] } }])
-})

@@ -108,7 +108,22 @@ test('a duration is of a fixed length and at most 400 days', () => {
 
 test.each(['custom.', 'custom.Signed up', 'message.seen', 'signed_up'])('"%s" is no event', (goal) => {
   expect(problems({ goal })).toEqual([
-    'goal: Give a type of your own such as custom.signed_up, or one of ours such as message.clicked or message.received.',
+    'goal: Give a type of your own such as custom.signed_up, or one of ours: consent.granted, consent.withdrawn, suppression.added, suppression.lifted, message.resolved, message.delivered, message.bounced, message.complained, message.opened, message.clicked, message.received, message.auto_replied.',
+  ])
+})
+
+test.each([
+  ['contact.updated'],
+  ['enrolment.started'],
+  ['enrolment.exited'],
+  ['enrolment.held'],
+  ['message.sent'],
+  ['message.skipped'],
+  ['message.unconfirmed'],
+  ['message.rejected'],
+])('nobody waits for %s, which wakes nobody', (type) => {
+  expect(problemsOf({ ...wait, event: { firstOf: [{ type }] } })).toEqual([
+    expect.stringMatching(/^steps\/0\/event\/firstOf\/0\/type: .*one of ours: consent.granted/),
   ])
 })
 
