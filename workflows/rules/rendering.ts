@@ -1,8 +1,9 @@
 import type { Purpose, RenderedEmail } from '../contracts/sending.ts'
 import type { MessageStep } from '../contracts/sequences.ts'
+import { escapeHtml } from './template-engine.ts'
 import {
-  escapeHtml,
   known,
+  type RenderBudget,
   type Rendered,
   renderTemplate,
   type TemplateContact,
@@ -21,17 +22,24 @@ export interface EmailSender {
 export type RenderedStep =
   | { ok: true; email: Pick<RenderedEmail, 'subject' | 'html' | 'text'> }
   /** `missing`: the variables that are not known of the person; none where something else is wrong. `detail` says all, and where. */
-  | { ok: false; missing: string[]; detail: string }
+  | {
+      ok: false
+      missing: string[]
+      detail: string
+      /** Nobody knows whether it can be rendered: the budget came to its end. With a fresh one it is judged. */
+      isOutOfBudget: boolean
+    }
 
 /**
  * The e-mail of a step for one person: subject, text, and HTML, which is made of the text where the step has none. Marketing ends with the sender's postal
- * address and the unsubscribe link in both parts, where the templates do not show them.
+ * address and the unsubscribe link in both parts, where the templates do not show them. A caller with many of them hands each the same `budget`.
  */
 export function renderEmail(
   step: Pick<MessageStep, 'subject' | 'text' | 'html'>,
   sender: EmailSender,
   { contact, unsubscribeUrl }: { contact: TemplateContact; unsubscribeUrl: string },
   purpose: Purpose,
+  budget?: RenderBudget,
 ): RenderedStep {
   const { name, address, postalAddress } = sender
   const { email, phone, externalId, language, properties } = contact
@@ -40,13 +48,13 @@ export function renderEmail(
     sender: { name, address, postalAddress },
     unsubscribeUrl,
   } satisfies TemplateData)
-  const subject = renderTemplate(step.subject, 'none', data)
-  const text = renderTemplate(step.text, 'none', data)
-  const html = step.html === undefined ? null : renderTemplate(step.html, 'html', data)
+  const subject = renderTemplate(step.subject, 'none', data, budget)
+  const text = renderTemplate(step.text, 'none', data, budget)
+  const html = step.html === undefined ? null : renderTemplate(step.html, 'html', data, budget)
   if (!subject.ok || !text.ok || html?.ok === false) return refusal({ subject, text, html })
 
   const line = oneLine(subject.text)
-  if (line === '') return { ok: false, missing: [], detail: 'The subject is empty.' }
+  if (line === '') return { ok: false, missing: [], detail: 'The subject is empty.', isOutOfBudget: false }
   const foot = purpose === 'marketing' ? { postalAddress, unsubscribeUrl } : null
   const wholeText = foot ? withTextFoot(text.text, foot) : text.text
   return {
@@ -68,6 +76,7 @@ function refusal(parts: Record<string, Rendered | null>): RenderedStep {
     ok: false,
     missing: [...new Set(faults.flatMap(({ missing }) => missing ?? []))],
     detail: [...new Set(details)].join(' '),
+    isOutOfBudget: Object.values(parts).some((rendered) => rendered?.ok === false && rendered.limit === 'budget'),
   }
 }
 

@@ -1,4 +1,12 @@
-import { Liquid, LiquidError, ParseError, type Template, TokenizationError, UndefinedVariableError } from 'liquidjs'
+import {
+  type Liquid,
+  LiquidError,
+  ParseError,
+  type Template,
+  TokenizationError,
+  UndefinedVariableError,
+} from 'liquidjs'
+import { createEngine, type Escaping, Hole } from './template-engine.ts'
 
 /** What a template may name, beside what it assigns itself: below `properties` anything, elsewhere nothing else. */
 export interface TemplateData {
@@ -22,9 +30,6 @@ const variables = new Set([
   'unsubscribeUrl',
 ])
 
-/** `html`: values are escaped, unless the template says `| raw`. */
-export type Escaping = 'none' | 'html'
-
 /** Something wrong with a template, or with what it has to say of somebody. */
 export interface TemplateFault {
   /** From 1. */
@@ -35,31 +40,55 @@ export interface TemplateFault {
   missing: string | null
 }
 
-export type Rendered = { ok: true; text: string } | { ok: false; faults: TemplateFault[] }
+/**
+ * What rendering may still take over several templates, in milliseconds: of a request, say, or of a batch. It is spent by whoever is given it. Each
+ * template may take all that one may take, so that at least the first that a fresh budget is given to is judged.
+ */
+export interface RenderBudget {
+  leftMs: number
+}
+
+export type Rendered =
+  | { ok: true; text: string }
+  /** `limit`: what it went beyond. Of a template that only the budget was too small for, nobody knows whether it is right. */
+  | { ok: false; faults: TemplateFault[]; limit: 'time' | 'size' | 'budget' | null }
 
 /** What one template may take. */
 const limits = {
   sourceLength: 200_000,
   textLength: 500_000,
-  /** Characters and list items made on the way, about. */
-  memory: 1_000_000,
-  renderMs: 200,
+  memory: 300_000,
+  renderMs: 50,
 }
 
-const engines: Record<Escaping, Liquid> = { none: createEngine('none'), html: createEngine('html') }
+const engines: Record<Escaping, Liquid> = { none: createEngine('none', limits), html: createEngine('html', limits) }
 
 /** Renders a template with all that it names, or says what is not known. Its data: `known(TemplateData)`. Throws nothing. */
-export function renderTemplate(source: string, escaping: Escaping, data: object): Rendered {
+export function renderTemplate(
+  source: string,
+  escaping: Escaping,
+  data: object,
+  budget: RenderBudget = { leftMs: Infinity },
+): Rendered {
+  const rendered = renderOnce(source, escaping, data, budget)
+  // A process that was frozen in between is out of time by no fault of the template: only the second time counts.
+  const isLate = !rendered.ok && rendered.limit === 'time'
+  return isLate ? renderOnce(source, escaping, data, budget) : rendered
+}
+
+function renderOnce(source: string, escaping: Escaping, data: object, budget: RenderBudget): Rendered {
+  if (budget.leftMs <= 0) return { ok: false, faults: [wholeFault(details.budget)], limit: 'budget' }
+  const begunAt = performance.now()
   try {
-    const text = renderInTime(engines[escaping], parsed(source, escaping), data)
-    if (text.length <= limits.textLength) {
-      // Cut in half by a filter, a character of two units is none: it could be neither stored nor sent.
-      return { ok: true, text: text.toWellFormed() }
-    }
-    const detail = `It comes to more than ${limits.textLength} characters.`
-    return { ok: false, faults: [{ line: 1, detail, missing: null }] }
+    const text = String(engines[escaping].renderSync(parsed(source, escaping), data))
+    // Cut in half by a filter, a character of two units is none: it could be neither stored nor sent.
+    if (text.length <= limits.textLength) return { ok: true, text: text.toWellFormed() }
+    return { ok: false, faults: [wholeFault(details.size)], limit: 'size' }
   } catch (error) {
-    return { ok: false, faults: faultsOf(error) }
+    const limit = limitOf(error)
+    return { ok: false, faults: limit === null ? faultsOf(error) : [wholeFault(details[limit])], limit }
+  } finally {
+    budget.leftMs -= performance.now() - begunAt
   }
 }
 
@@ -74,11 +103,11 @@ export function known(data: object): object {
   )
 }
 
-/** What is wrong with a template whoever it is for: it cannot be read, or names what nobody has. */
-export function checkTemplate(source: string): TemplateFault[] {
+/** What is wrong with a template whoever it is for: it cannot be read, names what nobody has, or takes more than it may. */
+export function checkTemplate(source: string, budget?: RenderBudget): TemplateFault[] {
   try {
-    return engines.none
-      .globalVariableSegmentsSync(parsed(source, 'none'))
+    const paths = engines.none.globalVariableSegmentsSync(parsed(source, 'none'))
+    const wrong = paths
       .map((path) => path.map((name) => (Array.isArray(name) ? '*' : String(name))).join('.'))
       .filter((variable) => !variables.has(variable) && !variable.startsWith('contact.properties.'))
       .map((variable) => ({
@@ -86,47 +115,23 @@ export function checkTemplate(source: string): TemplateFault[] {
         detail: `There is no variable ${variable}. What you keep of people is below contact.properties.`,
         missing: variable,
       }))
+    if (wrong.length > 0) return wrong
+    const properties = paths.flatMap(([, , name]) => (typeof name === 'string' ? [[name, 'Example']] : []))
+    const tried = renderTemplate(source, 'none', exampleData(Object.fromEntries(properties)), budget)
+    // Holes are between a template and a person: here there is none.
+    return tried.ok || tried.limit === null || tried.limit === 'budget' ? [] : tried.faults
   } catch (error) {
     return faultsOf(error)
   }
 }
 
-function createEngine(escaping: Escaping): Liquid {
-  const engine = new Liquid({
-    strictVariables: true,
-    strictFilters: true,
-    // How a template does without: `{% if contact.properties.x %}` and `| default: "there"`.
-    lenientIf: true,
-    ownPropertyOnly: true,
-    catchAllErrors: true,
-    // Nothing is read from a disk.
-    templates: {},
-    timezoneOffset: 0,
-    locale: 'en',
-    outputEscape: (value: unknown) => (escaping === 'html' ? escapeHtml(printed(value)) : printed(value)),
-    parseLimit: limits.sourceLength,
-    memoryLimit: limits.memory,
-    renderLimit: limits.renderMs,
-  })
-  for (const tag of ['include', 'render', 'layout', 'block']) delete engine.tags[tag]
-  return engine
+function exampleData(properties: Readonly<Record<string, unknown>>): TemplateData {
+  return {
+    contact: { email: 'someone@example.com', phone: '+15125550100', externalId: '17', language: 'en', properties },
+    sender: { name: 'Example', address: 'hello@example.com', postalAddress: '1 Main Street' },
+    unsubscribeUrl: 'https://example.com/u',
+  }
 }
-
-/** The text of an output. Throws where there is none: a hole. */
-function printed(value: unknown): string {
-  if (typeof value === 'string') return value
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (Array.isArray(value)) return value.map(printed).join(', ')
-  throw new Hole()
-}
-
-class Hole extends Error {}
-
-export function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => htmlEntities[character] ?? character)
-}
-
-const htmlEntities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 
 const mostParsedLength = 5_000_000
 let parsedLength = 0
@@ -148,19 +153,27 @@ function parsed(source: string, escaping: Escaping): Template[] {
   return template
 }
 
-/** A process that was frozen in between is out of time by no fault of the template: only the second time counts. */
-function renderInTime(engine: Liquid, template: Template[], data: object): string {
-  try {
-    return String(engine.renderSync(template, data))
-  } catch (error) {
-    if (!causesOf(error).some(({ message }) => message.startsWith('template render limit exceeded'))) throw error
-    return String(engine.renderSync(template, data))
-  }
+/** What a template has gone beyond that failed by this; null: something else is wrong. */
+function limitOf(error: unknown): 'time' | 'size' | null {
+  const messages = causesOf(error).map(({ message }) => message)
+  if (messages.some((message) => message.startsWith('template render limit exceeded'))) return 'time'
+  return messages.some((message) => message.startsWith('memory alloc limit exceeded')) ? 'size' : null
+}
+
+function wholeFault(detail: string): TemplateFault {
+  return { line: 1, detail, missing: null }
+}
+
+const details = {
+  time: `It takes more than ${limits.renderMs} ms to render.`,
+  size: `It comes to more than ${limits.textLength} characters, or takes too much memory on the way.`,
+  budget: 'There was no time left to render it.',
+  filter: 'A filter cannot work on its value.',
 }
 
 function faultsOf(error: unknown): TemplateFault[] {
   return causesOf(error).map((cause) => {
-    if (!(cause instanceof LiquidError)) return { line: 1, detail: tooMuch, missing: null }
+    if (!(cause instanceof LiquidError)) return wholeFault(details.filter)
     const line = cause.token.getPosition()[0] ?? 1
     const named = cause.token.getText()
     if (cause instanceof UndefinedVariableError) {
@@ -171,11 +184,9 @@ function faultsOf(error: unknown): TemplateFault[] {
     }
     // Only what is said of the source: while rendering, a message may quote values.
     const isOfSource = cause instanceof ParseError || cause instanceof TokenizationError
-    return { line, detail: isOfSource ? sentence(cause.message) : tooMuch, missing: null }
+    return { line, detail: isOfSource ? sentence(cause.message) : details.filter, missing: null }
   })
 }
-
-const tooMuch = 'It takes too much time or memory, or a filter cannot work on its value.'
 
 /** The errors that a failed template was told of, each by itself. */
 function causesOf(error: unknown): Error[] {

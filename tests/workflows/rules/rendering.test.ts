@@ -2,7 +2,7 @@ import { assert as assertProperty, property, string } from 'fast-check'
 import { assert, describe, expect, test } from 'vitest'
 import type { Purpose } from '../../../workflows/contracts/sending.ts'
 import { renderEmail } from '../../../workflows/rules/rendering.ts'
-import { checkTemplate } from '../../../workflows/rules/templates.ts'
+import { checkTemplate, type RenderBudget } from '../../../workflows/rules/templates.ts'
 
 const sender = {
   name: 'Fixit',
@@ -14,10 +14,14 @@ const unsubscribeUrl = 'https://fixit.test/u/token'
 
 function rendered(
   step: { subject?: string; text?: string; html?: string },
-  { properties = {}, purpose = 'transactional' }: { properties?: Record<string, unknown>; purpose?: Purpose } = {},
+  {
+    properties = {},
+    purpose = 'transactional',
+    budget,
+  }: { properties?: Record<string, unknown>; purpose?: Purpose; budget?: RenderBudget } = {},
 ) {
   const contact = { email: 'ada@example.test', phone: null, externalId: 'c-1', language: 'en', properties }
-  return renderEmail({ subject: 'Hello', text: 'Hello', ...step }, sender, { contact, unsubscribeUrl }, purpose)
+  return renderEmail({ subject: 'Hello', text: 'Hello', ...step }, sender, { contact, unsubscribeUrl }, purpose, budget)
 }
 
 function emailOf(...[step, whom]: Parameters<typeof rendered>) {
@@ -37,6 +41,7 @@ describe('a hole in the text', () => {
       missing: ['contact.properties.company', 'contact.properties.firstName'],
       detail:
         'subject, line 1: contact.properties.company is not known of this person. text, line 2: contact.properties.firstName is not known of this person.',
+      isOutOfBudget: false,
     })
   })
 
@@ -50,14 +55,31 @@ describe('a hole in the text', () => {
   test.each([
     ['{{ contact.properties.tags | first }}', { tags: [] }],
     ['{{ contact.properties.address }}', { address: { city: 'Rome' } }],
+    ['{{ contact.properties.list | split: "," | slice: 5 | first | raw }}', { list: 'a,b' }],
+    ['{{ contact.properties.x | remove: "x" }}', { x: 'x' }],
+    ['{% echo contact.properties.x | remove: "x" %}', { x: 'x' }],
+    ['{{ contact.properties.x | remove: "x" | raw }}', { x: 'x' }],
   ])('is %s of what shows nothing', (text, properties) => {
     expect(rendered({ text }, { properties })).toMatchObject({ ok: false, missing: [text] })
+  })
+
+  test.each([
+    ['{% case contact.properties.x %}{% when "a" %}A{% endcase %}'],
+    ['{% case contact.properties.x %}{% when "a" %}A{% else %}B{% endcase %}'],
+    ['{% assign greeting = contact.properties.x | append: "!" %}Hello {{ greeting }}'],
+  ])('is %s, whose way cannot be told', (text) => {
+    const result = rendered({ text })
+    expect(result).toMatchObject({ ok: false, missing: expect.arrayContaining(['contact.properties.x']) })
   })
 
   test('is none where the template says what to write instead', () => {
     const text =
       'Hi {{ contact.properties.firstName | default: "there" }}{{ contact.properties.title | default: "" }}{% if contact.properties.vip %}!{% endif %}'
     expect(emailOf({ text }).text).toBe('Hi there')
+    const more =
+      '{% case contact.properties.x | default: "" %}{% when "a" %}A{% else %}B{% endcase %}{{ contact.email | split: "@" | slice: 5 | first | default: "" | raw }}'
+    expect(emailOf({ text: more }).text).toBe('B')
+    expect(emailOf({ text: 'Hi{{ contact.properties.x | default: " " }}there' }).text).toBe('Hi there')
   })
 
   test('in the subject alone holds the message back', () => {
@@ -74,6 +96,11 @@ describe('what people and providers see', () => {
     )
     expect(text).toBe('Ada & <b>Sons</b>')
     expect(html).toBe('<p>Ada &amp; &lt;b&gt;Sons&lt;/b&gt;</p>')
+  })
+
+  test('only what is said to be raw is not escaped', () => {
+    const { html } = emailOf({ html: '{{ "<b>" }} {{ "<b>" | raw }} {{ "<b>" | raw | upcase }}' })
+    expect(html).toBe('&lt;b&gt; <b> &lt;B&gt;')
   })
 
   test('HTML made of the text has paragraphs, and links without the full stop behind them', () => {
@@ -147,12 +174,42 @@ describe('a template that is saved', () => {
   })
 })
 
+const slow =
+  '{% for i in (1..500) %}{% for j in (1..500) %}{% for k in (1..500) %}{{ k }}{{ k }}{{ k }}{{ k }}{% endfor %}{% endfor %}{% endfor %}'
+
 test.each([
-  ['{% for i in (1..1000000000) %}x{% endfor %}'],
-  ['{% assign s = "aaaaaaaaaa" %}{% for i in (1..60) %}{% assign s = s | append: s %}{% endfor %}'],
-  ['{% for i in (1..1000) %}{{ contact.properties.long }}{% endfor %}'],
-])('%s takes neither the memory nor the time of others', (text) => {
-  expect(rendered({ text }, { properties: { long: 'x'.repeat(10_000) } })).toMatchObject({ ok: false, missing: [] })
+  ['{% for i in (1..1000000000) %}x{% endfor %}', /memory/],
+  ['{% assign s = "aaaaaaaaaa" %}{% for i in (1..60) %}{% assign s = s | append: s %}{% endfor %}', /memory/],
+  ['{% for i in (1..1000) %}{{ "' + 'x'.repeat(1000) + '" }}{% endfor %}', /characters/],
+  [slow, /more than 50 ms/],
+])('%s takes neither the memory nor the time of others, and is not saved', (text, detail) => {
+  expect(rendered({ text })).toMatchObject({ ok: false, missing: [], isOutOfBudget: false })
+  expect(checkTemplate(text)).toEqual([expect.objectContaining({ detail: expect.stringMatching(detail) })])
+})
+
+test('no list is searched by an expression, which could search it in turn', () => {
+  const text = '{% assign list = "1,2" | split: "," %}{{ list | has_exp: "one", "list | has_exp: two, one" }}'
+  expect(checkTemplate(text)).toMatchObject([{ detail: 'Undefined filter: has_exp.' }])
+})
+
+describe('a budget', () => {
+  test('that is spent judges nobody', () => {
+    const budget = { leftMs: 0 }
+    expect(rendered({}, { budget })).toMatchObject({ ok: false, missing: [], isOutOfBudget: true })
+    expect(rendered({}, { budget: { leftMs: 1_000 } })).toMatchObject({ ok: true })
+  })
+
+  test('that is too small for a second look leaves open whether the template or the machine was slow', () => {
+    const budget = { leftMs: 1 }
+    expect(rendered({ text: slow }, { budget })).toMatchObject({ ok: false, isOutOfBudget: true })
+    expect(budget.leftMs).toBeLessThan(0)
+  })
+
+  test('is shared by all that are rendered by it', () => {
+    const budget = { leftMs: 60_000 }
+    expect(rendered({ text: slow }, { budget })).toMatchObject({ ok: false, isOutOfBudget: false })
+    expect(budget.leftMs).toBeLessThan(60_000 - 2 * 50)
+  })
 })
 
 test('a template reaches nothing but its data', () => {
