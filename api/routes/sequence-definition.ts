@@ -1,12 +1,22 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Tx } from '../../db/client.ts'
 import { findSequenceSender, lockSequenceSender, type SequenceSender } from '../../db/sequences.ts'
 import type { SequenceDefinition, SequenceStatus } from '../../workflows/contracts/sequences.ts'
-import { checkTemplate } from '../../workflows/rules/templates.ts'
+import { checkTemplate, type RenderBudget } from '../../workflows/rules/templates.ts'
 import { type InputError, invalidInput, Problem } from '../problem.ts'
 
+/** What one request may spend on templates, so that others are answered meanwhile. */
+export const newRenderBudget = (): RenderBudget => ({ leftMs: 2_000 })
+export const tooSlow =
+  'Its messages take more than 2 seconds to render in all: their loops, or they themselves, are too long.'
+
 /** Throws invalid_input for a sender that cannot send its messages, and for templates that nobody could be written to by. */
-export async function checkDefinition(tx: Tx, definition: SequenceDefinition): Promise<void> {
-  const errors = templateErrors(definition)
+export async function checkDefinition(
+  tx: Tx,
+  definition: SequenceDefinition,
+  budget: RenderBudget = newRenderBudget(),
+): Promise<void> {
+  const errors = await templateErrors(definition, budget)
   const sender = await findSequenceSender(tx, definition.senderId)
   const pointer = '/definition/senderId'
   if (!sender) errors.push({ pointer, detail: 'There is no such sender.' })
@@ -30,14 +40,17 @@ export function isInUse(status: SequenceStatus): boolean {
   return status === 'live' || status === 'paused'
 }
 
-function templateErrors({ steps }: SequenceDefinition): InputError[] {
-  return steps.flatMap((step, index) => {
-    if (step.type !== 'message') return []
-    return (['subject', 'text', 'html'] as const).flatMap((part) =>
-      checkTemplate(step[part] ?? '').map(({ line, detail }) => ({
-        pointer: `/definition/steps/${index}/${part}`,
-        detail: `Line ${line}: ${detail}`,
-      })),
-    )
-  })
+async function templateErrors({ steps }: SequenceDefinition, budget: RenderBudget): Promise<InputError[]> {
+  const errors: InputError[] = []
+  for (const [index, step] of steps.entries()) {
+    if (step.type !== 'message') continue
+    for (const part of ['subject', 'text', 'html'] as const) {
+      const faults = checkTemplate(step[part] ?? '', budget)
+      const pointer = `/definition/steps/${index}/${part}`
+      errors.push(...faults.map(({ line, detail }) => ({ pointer, detail: `Line ${line}: ${detail}` })))
+    }
+    if (budget.leftMs <= 0) return [...errors, { pointer: '/definition/steps', detail: tooSlow }]
+    await setImmediate()
+  }
+  return errors
 }

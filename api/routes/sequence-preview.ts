@@ -1,8 +1,10 @@
+import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Tx } from '../../db/client.ts'
 import {
   type PreviewedPerson,
   type PreviewedReach,
+  type PreviewGround,
   previewedContact,
   previewedStranger,
   previewGround,
@@ -13,11 +15,12 @@ import type { SequenceDefinition as Definition } from '../../workflows/contracts
 import { isTimeZone } from '../../workflows/rules/clocks.ts'
 import { type PlanEntry, planJourney } from '../../workflows/rules/journey-plan.ts'
 import { renderEmail } from '../../workflows/rules/rendering.ts'
+import type { RenderBudget } from '../../workflows/rules/templates.ts'
 import { possibleZones } from '../../workflows/rules/zones.ts'
-import { found, Problem } from '../problem.ts'
+import { found, invalidInput, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 import { SequenceParams } from './sequence-answers.ts'
-import { checkDefinition } from './sequence-definition.ts'
+import { checkDefinition, newRenderBudget, tooSlow } from './sequence-definition.ts'
 
 const previewBodyLimit = 2_000_000
 
@@ -109,33 +112,46 @@ nothing more is heard of them: waits for an event run to their time-out. Nothing
       bodyLimit: previewBodyLimit,
       problems: ['not_found', 'not_allowed_now'],
       success: { status: 200, description: 'The plan', schema: SequencePreview },
-      handler: ({ params: { id }, body, caller, now, as }) =>
-        as(async (tx) => {
-          const { definition, version } = await previewedDefinition(tx, id, body.definition)
+      async handler({ params: { id }, body, caller, now, as }) {
+        const budget = newRenderBudget()
+        const { version, zones, ...journey } = await as(async (tx) => {
+          const { definition, version: shown } = await previewedDefinition(tx, id, body.definition, budget)
           const sender = await findSequenceSender(tx, definition.senderId)
           if (!sender) throw new Problem('not_allowed_now', 'Its sender is missing.')
           const person = await previewedPerson(tx, caller.organisationId, body, definition)
-          const { policy, timeZone } = await previewGround(tx)
-          const zones = possibleZones(person, { timeZone })
-          const { isSuppressed, consent, lastSentAt, email: address, properties } = person
-          const facts = { properties, events: new Set<string>() }
-          const recipient = { address, zones, isSuppressed, consent, lastSentAt, facts }
+          const ground = await previewGround(tx)
           const at = body.at === undefined ? now : new Date(body.at)
-          const plan = planJourney(definition, recipient, policy, at)
-          return { body: { version, zones: [...zones], plan: rendered(plan, definition, sender, person) } }
-        }),
+          return { version: shown, definition, sender, person, ...planOf(definition, person, ground, at) }
+        })
+        // With no transaction open: this may take a while.
+        return { body: { version, zones: [...zones], plan: await rendered(journey, budget) } }
+      },
     }),
   ]
+}
+
+function planOf(
+  definition: Definition,
+  person: PreviewedPerson & PreviewedReach,
+  { policy, timeZone }: PreviewGround,
+  at: Date,
+): { zones: readonly string[]; plan: PlanEntry[] } {
+  const zones = possibleZones(person, { timeZone })
+  const { isSuppressed, consent, lastSentAt, email: address, properties } = person
+  const facts = { properties, events: new Set<string>() }
+  const recipient = { address, zones, isSuppressed, consent, lastSentAt, facts }
+  return { zones, plan: planJourney(definition, recipient, policy, at) }
 }
 
 async function previewedDefinition(
   tx: Tx,
   id: string,
   unsaved: Definition | undefined,
+  budget: RenderBudget,
 ): Promise<{ definition: Definition; version: number | null }> {
   const { version } = found(await findSequence(tx, id), 'sequence')
   if (unsaved === undefined) return found(await findSequenceVersion(tx, id, version), 'version')
-  await checkDefinition(tx, unsaved)
+  await checkDefinition(tx, unsaved, budget)
   return { definition: unsaved, version: null }
 }
 
@@ -152,13 +168,21 @@ async function previewedPerson(
 /** A preview is nobody's message: its link leads nowhere. */
 const unsubscribeUrl = 'https://unsubscribe.invalid/preview'
 
-/** The plan with its messages. One with a hole is held, as on the way, so that nothing is known of what comes after. */
-function rendered(
-  plan: readonly PlanEntry[],
-  definition: Definition,
-  sender: SequenceSender,
-  contact: PreviewedPerson,
-): z.input<typeof SequencePreview>['plan'] {
+interface PreviewedJourney {
+  plan: readonly PlanEntry[]
+  definition: Definition
+  sender: SequenceSender
+  person: PreviewedPerson
+}
+
+/**
+ * The plan with its messages, other requests being served between them. One with a hole is held, as on the way, so that nothing is known of
+ * what comes after.
+ */
+async function rendered(
+  { plan, definition, sender, person: contact }: PreviewedJourney,
+  budget: RenderBudget,
+): Promise<z.input<typeof SequencePreview>['plan']> {
   const entries: z.input<typeof SequencePreview>['plan'] = []
   for (const { at, until, zone, ...entry } of plan) {
     const times = { at: at.toISOString(), until: until?.toISOString() ?? null, zone: zone ?? null }
@@ -167,8 +191,10 @@ function rendered(
       entries.push({ ...entry, ...times, message: null, fault: null })
       continue
     }
-    const result = renderEmail(step, sender, { contact, unsubscribeUrl }, definition.purpose)
+    const result = renderEmail(step, sender, { contact, unsubscribeUrl }, definition.purpose, budget)
+    await setImmediate()
     if (!result.ok) {
+      if (result.isOutOfBudget) throw invalidInput([{ pointer: '/definition/steps', detail: tooSlow }])
       const { missing, detail } = result
       const held = { what: 'hold', reason: 'missing_variable', message: null, fault: { missing, detail } } as const
       entries.push({ ...entry, ...times, ...held })

@@ -111,6 +111,24 @@ test('a definition is tried before it is saved, and checked like one that is', a
   expect(await response.json()).toMatchObject({ errors: [{ pointer: '/definition/steps/0/text' }] })
 })
 
+test('a definition of which every message takes too long is refused before all of them are tried', async () => {
+  const id = await sequenceRow(database, organisationId, { senderId, steps })
+  const text = '{% for i in (1..500) %}{% for j in (1..500) %}{{ i }}{{ j }}{{ i }}{{ j }}{% endfor %}{% endfor %}'
+  const slow = Array.from({ length: 100 }, (_, index) => ({ ...hello, key: `m${index}`, text, html: text }))
+  const response = await preview(id, {
+    contact: chicago,
+    definition: { purpose: 'transactional', senderId, steps: slow },
+  })
+  expect(response.status).toBe(400)
+  const { errors } = z.object({ errors: z.array(z.looseObject({ pointer: z.string() })) }).parse(await response.json())
+  expect(errors[0]).toEqual({
+    pointer: '/definition/steps/0/text',
+    detail: 'Line 1: It takes more than 50 ms to render.',
+  })
+  expect(errors.at(-1)).toEqual({ pointer: '/definition/steps', detail: expect.stringMatching(/more than 2 seconds/) })
+  expect(errors.length).toBeLessThan(100)
+})
+
 test('nothing is stored and nobody is written to', async () => {
   const id = await sequenceRow(database, organisationId, { senderId, steps })
   const [contactId = ''] = await peopleRows(database, organisationId, 1)
