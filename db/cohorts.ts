@@ -1,9 +1,9 @@
 import { seatsTaken } from '../workflows/contracts/drip-sequence.ts'
-import { cohortSize, type SequenceDefinition, type SequenceStatus } from '../workflows/contracts/sequences.ts'
+import { cohortSize, type SequenceStatus } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
 import { dripStory } from './contact-events.ts'
 import { enqueueSignal } from './outbox.ts'
-import { findSequenceVersion, lockSequence } from './sequences.ts'
+import { type EntryRules, entryRules, lockSequence } from './sequences.ts'
 
 export interface Enrolling {
   sequenceId: string
@@ -45,18 +45,18 @@ export async function enrolContacts(tx: Tx, enrolling: Enrolling): Promise<Enrol
   const { sequenceId, source, requestId, now } = enrolling
   const sequence = await lockSequence(tx, sequenceId)
   if (sequence?.status !== 'live') throw new SequenceTakesNobody(sequence?.status ?? null)
-  const entered = await findSequenceVersion(tx, sequenceId, sequence.version)
-  if (!entered) throw new Error('a sequence has its versions')
+  const { version } = sequence
+  const rules = await entryRules(tx, sequenceId, version)
 
   // By id, so that rows of people are referred to in one order.
   const contactIds = [...new Set(enrolling.contactIds)].sort()
-  const refused = await refusedOf(tx, sequenceId, entered.definition, contactIds)
+  const refused = await refusedOf(tx, sequenceId, rules, contactIds)
   const isRefused = new Set(refused.map(({ contactId }) => contactId))
   const admitted = contactIds.filter((contactId) => !isRefused.has(contactId))
   const seats = await takeSeats(tx, sequenceId, admitted.length, now)
   const enrolled = await tx<Enrolled['enrolled']>`
     insert into enrolments (sequence_id, contact_id, cohort_id, seat, version, status, due_at, source, created_at)
-    select ${sequenceId}, contact_id, cohort_id, seat, ${entered.version}, 'active', ${now}, ${source}, ${now}
+    select ${sequenceId}, contact_id, cohort_id, seat, ${version}, 'active', ${now}, ${source}, ${now}
     from unnest(${admitted}::uuid[], ${seats.map(({ cohortId }) => cohortId)}::uuid[], ${seats.map(({ seat }) => seat)}::int[])
       as seated (contact_id, cohort_id, seat)
     returning contact_id, id as enrolment_id`
@@ -73,18 +73,17 @@ export async function contactsByExternalIds(tx: Tx, externalIds: readonly string
 function refusedOf(
   tx: Tx,
   sequenceId: string,
-  { entry, purpose, steps }: SequenceDefinition,
+  { entry, purpose, hasMessages }: EntryRules,
   contactIds: readonly string[],
 ): Promise<Enrolled['refused']> {
-  const writesEmails = steps.some(({ type }) => type === 'message')
   return tx<Enrolled['refused']>`
     select * from (
       select wanted.id as contact_id, case
         when contacts.id is null then 'not_found'
         when is_under_way then 'already_under_way'
         when ${entry === 'once'} and is_under_way is not null then 'entered_before'
-        when ${writesEmails} and email_hash is null then 'no_address'
-        when ${writesEmails} and is_suppressed then 'suppressed'
+        when ${hasMessages} and email_hash is null then 'no_address'
+        when ${hasMessages} and is_suppressed then 'suppressed'
       end as reason
       from unnest(${[...contactIds]}::uuid[]) as wanted (id)
       left join contacts on contacts.id = wanted.id and erased_at is null

@@ -69,15 +69,15 @@ async function endJourneys(
   const isOptional = reason === 'reply' || reason === 'bounce'
   return tx<Journey[]>`
     update enrolments set status = 'exited', ended_at = ${now}, due_at = null, waiting_for = null,
-      reason = case when definition ->> 'goal' = ${type} then 'goal' else ${reason} end
+      reason = case when goal = ${type} then 'goal' else ${reason} end
     from sequence_versions
     where contact_id = ${contactId} and status in ('active', 'paused', 'held')
       and sequence_versions.sequence_id = enrolments.sequence_id and sequence_versions.version = enrolments.version
       and (
-        (definition ->> 'goal' = ${type} and definition -> 'exitOn' ? 'goal')
+        (goal = ${type} and exit_on ? 'goal')
         or (${reason}::text is not null
-          and (not ${isOptional} or definition -> 'exitOn' ? ${reason ?? ''})
-          and (${purpose}::text is null or definition ->> 'purpose' = ${purpose}))
+          and (not ${isOptional} or exit_on ? ${reason ?? ''})
+          and (${purpose}::text is null or purpose = ${purpose}))
       )
     returning enrolments.organisation_id, enrolments.sequence_id, cohort_id, seat`
 }

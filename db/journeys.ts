@@ -32,7 +32,7 @@ export async function cohortGround(tx: Tx, sequenceId: string): Promise<CohortGr
     select id, channel, provider, name, address, reply_to, postal_address, rate_per_second::float8,
       nullif(next_slot_at, '-infinity') as next_slot_at, paused_at is not null as is_paused
     from senders
-    where id in (select (definition ->> 'senderId')::uuid from sequence_versions where sequence_id = ${sequenceId})`
+    where id in (select sender_id from sequence_versions where sequence_id = ${sequenceId})`
   const [ground] = await tx<Omit<CohortGround, 'senders'>[]>`
     select sequences.status as sequence_status, policy, policies.paused_at is not null as is_paused, country, time_zone
     from sequences join organisations on organisations.id = sequences.organisation_id

@@ -94,7 +94,7 @@ export async function marketingSequenceOf(tx: Tx, id: string): Promise<{ id: str
 /** The sequences that send by it in any version: people under way keep theirs. */
 export async function sequencesOfSender(tx: Tx, id: string): Promise<string[]> {
   const rows = await tx<{ sequenceId: string }[]>`
-    select distinct sequence_id from sequence_versions where definition ->> 'senderId' = ${id}`
+    select distinct sequence_id from sequence_versions where sender_id = ${id}`
   return rows.map(({ sequenceId }) => sequenceId)
 }
 

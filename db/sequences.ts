@@ -87,6 +87,19 @@ export async function findSequenceVersion(tx: Tx, id: string, version: number): 
   return row ?? null
 }
 
+/** What decides who may enter by a version. */
+export interface EntryRules extends Pick<SequenceDefinition, 'entry' | 'purpose'> {
+  hasMessages: boolean
+}
+
+/** Without the steps, which may be long. */
+export async function entryRules(tx: Tx, id: string, version: number): Promise<EntryRules> {
+  const [row] = await tx<EntryRules[]>`
+    select entry, purpose, has_messages from sequence_versions where sequence_id = ${id} and version = ${version}`
+  if (!row) throw new Error('a sequence has its versions')
+  return row
+}
+
 /** Newest first, from below the version `before`. */
 export function listSequenceVersions(
   tx: Tx,

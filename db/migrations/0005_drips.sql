@@ -146,10 +146,18 @@ create table sequence_versions (
   sequence_id uuid not null references sequences,
   version integer not null check (version > 0),
   definition jsonb not null,
+  -- What is asked for without reading steps and templates.
+  sender_id uuid generated always as ((definition ->> 'senderId')::uuid) stored,
+  purpose text generated always as (definition ->> 'purpose') stored,
+  entry text generated always as (definition ->> 'entry') stored,
+  goal text generated always as (definition ->> 'goal') stored,
+  exit_on jsonb generated always as (definition -> 'exitOn') stored,
+  has_messages boolean generated always as (jsonb_path_exists(definition, '$.steps[*] ? (@.type == "message")')) stored,
   actor text not null,
   created_at timestamptz not null,
   primary key (sequence_id, version)
 );
+create index sequence_versions_sender on sequence_versions (sender_id);
 call isolate_by_organisation('sequence_versions');
 grant select, insert on sequence_versions to throughline_app;
 

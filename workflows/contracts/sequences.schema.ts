@@ -9,6 +9,7 @@ import {
   endOfSequence,
   exitTriggers,
   type LocalMoment,
+  mostDefinitionBytes,
   mostSteps,
   type PersonCondition,
   type Step,
@@ -171,6 +172,10 @@ export const SequenceDefinition = z
       .meta({ description: 'The event by which a person has done what the sequence is for' }),
     steps: z.array(Step).min(1).max(mostSteps),
   })
+  .refine(
+    (definition) => Buffer.byteLength(JSON.stringify(definition)) <= mostDefinitionBytes,
+    `A definition takes at most ${mostDefinitionBytes} bytes as JSON: shorten its templates.`,
+  )
   .superRefine(({ steps }, context) => {
     for (const { path, message } of misdirections(steps)) context.addIssue({ code: 'custom', path, message })
   })

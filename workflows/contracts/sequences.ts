@@ -98,7 +98,10 @@ export type EnrolmentStatus = (typeof enrolmentStatuses)[number]
 /** Where `next` means the end of the sequence. */
 export const endOfSequence = 'end'
 
-/** As many as a definition may have, and as many as one request may enrol. */
+/** As many as a definition may have. */
 export const mostSteps = 100
+/** As JSON in UTF-8. Every worker that carries people by it keeps it in memory. */
+export const mostDefinitionBytes = 512_000
+/** As many as one request may enrol. */
 export const mostEnrolments = 5_000
 export const cohortSize = 500

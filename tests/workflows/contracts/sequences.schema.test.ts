@@ -154,6 +154,15 @@ test('there is at least one step, at most a hundred, and nothing that is not und
   ])
 })
 
+test('a definition is at most half a megabyte, in bytes', () => {
+  const ofLength = (count: number) =>
+    [1, 2, 3].map((part) => ({ ...message, key: `m${part}`, html: 'é'.repeat(count) }))
+  expect(problems({ steps: ofLength(80_000) })).toEqual([])
+  expect(problems({ steps: ofLength(100_000) })).toEqual([
+    ': A definition takes at most 512000 bytes as JSON: shorten its templates.',
+  ])
+})
+
 test('it can be shown in an OpenAPI document', () => {
   const content = { 'application/json': { schema: SequenceDefinition } }
   const document = createDocument({
