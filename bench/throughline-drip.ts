@@ -23,6 +23,7 @@ export interface DripRun {
 }
 
 const pollMs = 100
+const quietMs = 300
 const patienceMs = 15 * 60_000
 
 /** Everybody goes through three messages; `meanwhile` is done while they do. */
@@ -39,7 +40,7 @@ export async function runDrip(
   const before = cpuOfParts(system)
   await enrolAll(system, sequenceId, people)
   await meanwhile(sequenceId)
-  await untilOver(audience, system, sequenceId)
+  await untilOver({ system, audience, stub }, run, sequenceId)
   const after = cpuOfParts(system)
   const counts = await stub.counts(run)
   return {
@@ -53,16 +54,21 @@ export async function runDrip(
 
 export const secondsOf = ({ firstAt, lastAt }: StubCounts): number => (lastAt - firstAt) / 1000
 
-async function untilOver({ database }: Audience, { organisationId }: MeasuredSystem, sequenceId: string) {
-  for (const deadline = Date.now() + patienceMs; ; await sleep(pollMs)) {
-    const [row] = await database.as(
-      organisationId,
+/** The database is asked once nothing has come to the stub for a while: what it spends on us would count as ours. */
+async function untilOver({ system, audience, stub }: DripBench, run: string, sequenceId: string): Promise<void> {
+  for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await sleep(pollMs)) {
+    const { lastAt } = await stub.counts(run)
+    if (lastAt === 0 || Date.now() - lastAt < quietMs) continue
+    const [row] = await audience.database.as(
+      system.organisationId,
       (tx) => tx<{ isUnderWay: boolean }[]>`
-        select exists (select from enrolments where sequence_id = ${sequenceId} and status in ('active', 'paused', 'held')) as is_under_way`,
+        select exists (
+          select from enrolments where sequence_id = ${sequenceId} and status in ('active', 'paused', 'held')
+        ) as is_under_way`,
     )
     if (row?.isUnderWay === false) return
-    if (Date.now() > deadline) throw new Error('not everybody came to the end')
   }
+  throw new Error('not everybody came to the end')
 }
 
 /** Of all its cohorts, over all their runs. */
