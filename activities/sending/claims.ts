@@ -2,12 +2,16 @@ import { randomUUID } from 'node:crypto'
 import type { Tx } from '../../db/client.ts'
 import { type CohortGround, type Move, moveOn, recordDecisions } from '../../db/journeys.ts'
 import { claimMessages, type MessageBatch, skipMessages } from '../../db/messages.ts'
+import type { RenderBudget } from '../../workflows/rules/templates.ts'
 import { deferral, holding } from './decisions.ts'
 import { type Candidate, messageRow, outgoing } from './outgoing.ts'
 import { type Paced, pace, type Timed } from './pacing.ts'
 import type { Tally } from './tally.ts'
 import { type CohortRef, needsFacts, takeTurns } from './turn-context.ts'
 import { decideTurn, moveOf, type SendTurn, type Turn, type UnclearTurn } from './turns.ts'
+
+/** What the templates of a hundred people may take together: meanwhile their turns are held, and nobody else's messages are rendered. */
+const renderMs = 500
 
 /** Messages that may be handed over now, in one call. */
 export interface Claimed {
@@ -50,6 +54,7 @@ export async function openTurns(tx: Tx, cohort: CohortRef, opening: Opening): Pr
 
   const turns: Exclude<Turn, SendTurn>[] = []
   const candidates: Candidate[] = []
+  const budget: RenderBudget = { leftMs: renderMs }
   for (const traveller of people) {
     if (!sameBytes(hashes.get(traveller.enrolmentId), traveller.emailHash)) {
       tally.due(traveller.seat, now, now) // the address has changed since its turn was taken
@@ -59,8 +64,9 @@ export async function openTurns(tx: Tx, cohort: CohortRef, opening: Opening): Pr
       const turn = decideTurn(traveller, context)
       if (turn.is !== 'send') turns.push(turn)
       else {
-        const message = outgoing(turn, cohort, opening.publicUrl)
-        if ('missing' in message) turns.push(held(turn, 'missing_variable', now, message.missing))
+        const message = outgoing(turn, cohort, { publicUrl: opening.publicUrl, budget })
+        if (message === 'late') tally.due(traveller.seat, now, now)
+        else if ('missing' in message) turns.push(held(turn, 'missing_variable', now, message.missing))
         else candidates.push(message)
       }
     } catch (error) {

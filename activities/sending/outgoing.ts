@@ -1,6 +1,7 @@
 import type { BatchMember } from '../../db/messages.ts'
 import { unsubscribeToken } from '../../workflows/contracts/unsubscribe.ts'
 import { renderEmail } from '../../workflows/rules/rendering.ts'
+import type { RenderBudget } from '../../workflows/rules/templates.ts'
 import { idTags, type RenderedEmail } from '../ports.ts'
 import type { CohortRef } from './turn-context.ts'
 import type { SendTurn } from './turns.ts'
@@ -11,15 +12,23 @@ export interface Candidate {
   member: BatchMember
 }
 
-/** The message of somebody's turn as it will leave; `missing` names the variables without which it would have a hole. */
-export function outgoing(turn: SendTurn, cohort: CohortRef, publicUrl: string): Candidate | { missing: string } {
+/**
+ * The message of somebody's turn as it will leave; `missing` names the variables without which it would have a hole. `late`: the budget is used
+ * up, and it is to be rendered another time.
+ */
+export function outgoing(
+  turn: SendTurn,
+  cohort: CohortRef,
+  { publicUrl, budget }: { publicUrl: string; budget: RenderBudget },
+): Candidate | { missing: string } | 'late' {
   const { traveller, step, sender, definition, planned } = turn
   const { email, emailHash, externalId, phone, language, properties } = traveller
   if (email === null || emailHash === null) throw new Error('nobody without an address is written to')
   const id = planned ?? traveller.messageId
   const unsubscribeUrl = `${publicUrl}/u/${unsubscribeToken(id)}`
   const contact = { externalId, email, phone, language, properties }
-  const content = renderEmail(step, sender, { contact, unsubscribeUrl }, definition.purpose)
+  const content = renderEmail(step, sender, { contact, unsubscribeUrl }, definition.purpose, budget)
+  if (!content.ok && content.isOutOfBudget) return 'late'
   if (!content.ok) return { missing: content.missing.join(', ') || content.detail }
   const rendered: RenderedEmail = {
     from: mailbox(sender),
