@@ -11,7 +11,7 @@ import { type CohortRef, needsFacts, takeTurns } from './turn-context.ts'
 import { decideTurn, moveOf, type SendTurn, type Turn, type UnclearTurn } from './turns.ts'
 
 /** What the templates of a hundred people may take together: meanwhile their turns are held, and nobody else's messages are rendered. */
-const renderMs = 500
+const renderMs = 1_000
 
 /** Messages that may be handed over now, in one call. */
 export interface Claimed {
