@@ -20,8 +20,8 @@ export interface CohortRef {
 
 export type DripActivities = ReturnType<typeof createDripActivities>
 
-/** Of the 5 s after which a silent worker is given up (`sendBatch`). */
-const beatMs = 1_500
+/** Of the 3 s after which a silent worker is given up (`sendBatch`). */
+const beatMs = 800
 
 /** Whose turns are taken in one transaction: as many as a provider takes in one call. */
 const seatsPerTurn = 100

@@ -78,7 +78,7 @@ export async function pauseSender(tx: Tx, id: string, pausedAt: Date | null): Pr
 export async function marketingSequenceOf(tx: Tx, id: string): Promise<{ id: string; name: string } | null> {
   const [row] = await tx<{ id: string; name: string }[]>`
     select sequences.id, name from sequences join sequence_versions on sequence_id = sequences.id
-    where sender_id::text = ${id} and definition ->> 'purpose' = 'marketing' and status in ('live', 'paused')
+    where sender_id = ${id} and purpose = 'marketing' and status in ('live', 'paused')
       and (
         sequence_versions.version = sequences.version
         or exists (

@@ -94,8 +94,8 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
       ...shared,
       taskQueue: sendsQueue,
       maxConcurrentActivityTaskExecutions: concurrentSends,
-      // By itself the SDK would keep back heartbeats for four of the five seconds that a batch of sends may be silent.
-      maxHeartbeatThrottleInterval: '1.5 seconds',
+      // By itself the SDK would keep back heartbeats for most of the three seconds that a batch of sends may be silent.
+      maxHeartbeatThrottleInterval: '800 milliseconds',
       activities: { advance },
     }),
   ])

@@ -4,11 +4,12 @@ import { type CohortGround, type Move, moveOn, recordDecisions } from '../../db/
 import { claimMessages, type MessageBatch, skipMessages } from '../../db/messages.ts'
 import type { RenderBudget } from '../../workflows/rules/templates.ts'
 import { deferral, holding } from './decisions.ts'
+import { moveOf } from './moves.ts'
 import { type Candidate, messageRow, outgoing } from './outgoing.ts'
 import { type Paced, pace, type Timed } from './pacing.ts'
 import type { Tally } from './tally.ts'
 import { type CohortRef, needsFacts, takeTurns } from './turn-context.ts'
-import { decideTurn, moveOf, type SendTurn, type Turn, type UnclearTurn } from './turns.ts'
+import { decideTurn, type SendTurn, type Turn, type UnclearTurn } from './turns.ts'
 
 /** What the templates of a hundred people may take together: meanwhile their turns are held, and nobody else's messages are rendered. */
 const renderMs = 1_000

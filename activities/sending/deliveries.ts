@@ -6,8 +6,9 @@ import { pauseSlots } from '../../db/sender-slots.ts'
 import { problemOf } from '../failures.ts'
 import { type EmailChannel, ProviderError, type SendOutcome } from '../ports.ts'
 import type { Claimed } from './claims.ts'
+import { startWithinMs } from './message-decisions.ts'
+import { moveBehind } from './moves.ts'
 import type { Tally } from './tally.ts'
-import { moveBehind, startWithinMs } from './turns.ts'
 
 /** What a batch of turns works with. */
 export interface SendingWorld {

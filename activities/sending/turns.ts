@@ -4,9 +4,10 @@ import { builtInPolicy, type NotSentReason } from '../../workflows/contracts/sen
 import type { MessageStep, SequenceDefinition } from '../../workflows/contracts/sequences.ts'
 import { parseDuration } from '../../workflows/rules/durations.ts'
 import { type PersonFacts, type Walked, walk, walkOn } from '../../workflows/rules/journeys.ts'
-import { decideSend, type SendDecision } from '../../workflows/rules/send-decision.ts'
 import { possibleZones } from '../../workflows/rules/zones.ts'
 import { deferral, holding } from './decisions.ts'
+import { decideMessage, type MessageDecision } from './message-decisions.ts'
+import { moveOf } from './moves.ts'
 
 /** What is to be done about somebody whose turn it is. */
 export type Turn = SendTurn | MoveTurn | StayTurn | UnclearTurn
@@ -65,9 +66,6 @@ export interface TurnContext {
   messagesOf(enrolmentId: string): readonly JourneyMessage[]
   now: Date
 }
-
-/** A call that has not begun this long after its claim is not made: what was decided holds for so long and no longer. */
-export const startWithinMs = 10_000
 
 /** After which a message that is wanted again, and may not go just now, is looked at again: nobody else would. */
 const wantedAgainMs = 15 * 60_000
@@ -180,41 +178,6 @@ function sendAgain(traveller: Traveller, { step, id }: WantedMessage, context: T
   return { ...turn, move: { ...turn.move, dueAt: dueAt === null || dueAt > until ? until : dueAt } }
 }
 
-type MessageDecision =
-  | { do: 'send'; sender: JourneySender }
-  | { do: 'skip'; reason: NotSentReason }
-  | { do: 'hold'; reason: NotSentReason }
-  /** `until` null: until somebody resumes the sender. */
-  | { do: 'defer'; reason: NotSentReason; until: Date | null; zone: string | null }
-
-function decideMessage(
-  traveller: Traveller,
-  step: MessageStep,
-  arrivedAt: Date,
-  context: TurnContext,
-): MessageDecision {
-  const { ground, now } = context
-  const { purpose, senderId } = context.definitionOf(traveller.version)
-  const sender = ground.senders.find(({ id }) => id === senderId)
-  if (!sender) throw new Error('the sequence has no such sender')
-  if (sender.isPaused) return { do: 'defer', reason: 'paused', until: null, zone: null }
-  const { email: address, consent, lastSentAt, suppressedFor } = traveller
-  const person = {
-    address,
-    zones: possibleZones(traveller, ground),
-    isSuppressed: suppressedFor.includes('all') || suppressedFor.includes(purpose),
-    consent,
-    lastSentAt,
-  }
-  const { channel, expiresAfter } = step
-  const decideAt = (at: Date): SendDecision =>
-    decideSend({ purpose, channel, arrivedAt, expiresAfter, now: at }, person, ground.policy ?? builtInPolicy)
-  const decided = decideAt(now)
-  // It must still be right when the call begins.
-  const decision = decided.do === 'send' ? decideAt(later(now, startWithinMs)) : decided
-  return decision.do === 'send' ? { do: 'send', sender } : decision
-}
-
 interface WantedMessage {
   id: string
   step: MessageStep
@@ -250,34 +213,6 @@ function leftUnsent({ enrolmentId, version }: Traveller, context: TurnContext): 
       ? [{ step, definition, reason: 'exited' }]
       : [],
   )
-}
-
-/** How a person moves who has come this far and goes no further for now. */
-export function moveOf(traveller: Traveller, walked: Omit<Walked, 'turn'>, to: Partial<Move> = {}): Move {
-  return {
-    enrolmentId: traveller.enrolmentId,
-    fromStep: traveller.stepKey,
-    stepKey: walked.stepKey ?? traveller.stepKey,
-    arrivedAt: walked.arrivedAt,
-    visited: walked.visited,
-    status: 'active',
-    reason: null,
-    dueAt: null,
-    waitingFor: null,
-    ...to,
-  }
-}
-
-/** Where somebody goes whose message is dealt with: as far as it can be told without a look at what has happened since. */
-export function moveBehind({ traveller, walked, step, definition }: SendTurn, ground: CohortGround, now: Date): Move {
-  const on = walkOn(definition, step.key, null, possibleZones(traveller, ground), now)
-  const place = moveOf(traveller, { ...on, visited: [...walked.visited, ...on.visited] })
-  const { turn } = on
-  if (turn.is === 'wait') return { ...place, dueAt: turn.until }
-  if (turn.is !== 'end') return { ...place, dueAt: now }
-  return turn.reason === 'completed'
-    ? { ...place, status: 'completed' }
-    : { ...place, status: 'exited', reason: turn.reason }
 }
 
 /** It may have gone, and nobody has asked the provider yet. */

@@ -13,8 +13,9 @@ import { lockPersons } from '../../db/person-locks.ts'
 import { pauseSlots } from '../../db/sender-slots.ts'
 import { ProviderError } from '../ports.ts'
 import { mendedAfterMs, type SendingWorld } from './deliveries.ts'
+import { startWithinMs } from './message-decisions.ts'
 import { turnContext } from './turn-context.ts'
-import { decideTurn, startWithinMs, type TurnContext, type UnclearTurn } from './turns.ts'
+import { decideTurn, type TurnContext, type UnclearTurn } from './turns.ts'
 
 /** A call begins within 10 s of its claim and ends within another 10: until then, whoever claimed may still be at it. */
 const callIsOverMs = 25_000

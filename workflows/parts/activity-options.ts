@@ -31,12 +31,12 @@ export const outsideBatch = {
 } satisfies ActivityOptions
 
 /**
- * A batch of people at their turn: seconds, so that a killed worker is noticed within 5 s and the next attempt goes on from the rows. Few
+ * A batch of people at their turn: seconds, so that a killed worker is noticed within 3 s and the next attempt goes on from the rows. Few
  * attempts, since a batch that keeps failing is halved until it is known who fails; enough for a worker that is killed again and again.
  */
 export const sendBatch = {
   taskQueue: sendsQueue,
   startToCloseTimeout: '2 minutes',
-  heartbeatTimeout: '5 seconds',
+  heartbeatTimeout: '3 seconds',
   retry: { initialInterval: '100 milliseconds', maximumInterval: '2 seconds', maximumAttempts: 4 },
 } satisfies ActivityOptions

@@ -1,0 +1,46 @@
+import type { JourneySender, Traveller } from '../../db/journeys.ts'
+import { builtInPolicy, type NotSentReason } from '../../workflows/contracts/sending.ts'
+import type { MessageStep } from '../../workflows/contracts/sequences.ts'
+import { decideSend, type SendDecision } from '../../workflows/rules/send-decision.ts'
+import { possibleZones } from '../../workflows/rules/zones.ts'
+import type { TurnContext } from './turns.ts'
+
+/** A call that has not begun this long after its claim is not made: what was decided holds for so long and no longer. */
+export const startWithinMs = 10_000
+
+/** Whether a message may go now. */
+export type MessageDecision =
+  | { do: 'send'; sender: JourneySender }
+  | { do: 'skip'; reason: NotSentReason }
+  | { do: 'hold'; reason: NotSentReason }
+  /** `until` null: until somebody resumes the sender. */
+  | { do: 'defer'; reason: NotSentReason; until: Date | null; zone: string | null }
+
+/** Decides by the person, the policy and the sender whether a message goes now, and still may when its call begins. */
+export function decideMessage(
+  traveller: Traveller,
+  step: MessageStep,
+  arrivedAt: Date,
+  context: TurnContext,
+): MessageDecision {
+  const { ground, now } = context
+  const { purpose, senderId } = context.definitionOf(traveller.version)
+  const sender = ground.senders.find(({ id }) => id === senderId)
+  if (!sender) throw new Error('the sequence has no such sender')
+  if (sender.isPaused) return { do: 'defer', reason: 'paused', until: null, zone: null }
+  const { email: address, consent, lastSentAt, suppressedFor } = traveller
+  const person = {
+    address,
+    zones: possibleZones(traveller, ground),
+    isSuppressed: suppressedFor.includes('all') || suppressedFor.includes(purpose),
+    consent,
+    lastSentAt,
+  }
+  const { channel, expiresAfter } = step
+  const decideAt = (at: Date): SendDecision =>
+    decideSend({ purpose, channel, arrivedAt, expiresAfter, now: at }, person, ground.policy ?? builtInPolicy)
+  const decided = decideAt(now)
+  // It must still be right when the call begins.
+  const decision = decided.do === 'send' ? decideAt(new Date(now.getTime() + startWithinMs)) : decided
+  return decision.do === 'send' ? { do: 'send', sender } : decision
+}
