@@ -1,8 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { findSheetExport } from '../../db/sheet-exports.ts'
-import { StoryNotRunning, StoryRefused, StoryUnreachable } from '../../temporal-config/stories.ts'
 import {
-  cancelCampaign,
   pauseCampaign,
   resumeCampaign,
   campaignId as workflowIdOf,
@@ -68,30 +66,6 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
     await sandbox.control('DELETE', '/_sandbox/faults')
     expect(new Set(await readsOf('paused')).size).toBe(60)
     expect(await readsOf('paused')).toHaveLength(60)
-  })
-
-  test('an update that the state does not allow is refused and changes nothing; a repeated one gets its first answer', async () => {
-    await using _ = await world.work()
-    await sandbox.addFault({ provider: 'websites', kind: 'latency', latencyMs: 150, rate: 1 })
-    const id = await world.start({ websites: listOf('refused', 40) })
-    const once = (update: typeof pauseCampaign, key: string) =>
-      world.stories.update(workflowIdOf(id), update, { updateId: key, args: ['system'] })
-    // As callers do who get no answer in time: the same again, under the same id.
-    const ask = (update: typeof pauseCampaign, key: string, tries = 3): ReturnType<typeof once> =>
-      once(update, key).catch((error: unknown) => {
-        if (error instanceof StoryUnreachable && tries > 1) return ask(update, key, tries - 1)
-        throw error
-      })
-    await vi.waitFor(async () => expect((await world.campaign(id)).status).toBe('running'), patience)
-    await expect(ask(resumeCampaign, 'r1')).rejects.toThrow(StoryRefused)
-    const paused = await ask(pauseCampaign, 'p1')
-    await expect(ask(pauseCampaign, 'p2')).rejects.toMatchObject({ code: 'wrong_state' })
-    expect(await ask(pauseCampaign, 'p1')).toEqual(paused)
-    await ask(cancelCampaign, 'c1')
-    await world.ended(id)
-    await sandbox.control('DELETE', '/_sandbox/faults')
-    expect(await world.campaign(id)).toMatchObject({ status: 'cancelled' })
-    await expect(ask(resumeCampaign, 'r2')).rejects.toThrow(StoryNotRunning)
   })
 
   test('cancelling in Temporal itself ends the campaign as cancelled, with what it has found', async () => {
