@@ -81,7 +81,7 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
   const streams = createEventStreams(database, log)
   const limits = createRateLimits(settings.requestsPerMinute)
   const endpoints = [
-    ...campaignRoutes({ handover, missingForSearch: settings.missingForSearch }),
+    ...campaignRoutes({ missingForSearch: settings.missingForSearch }),
     ...campaignControlRoutes({ stories, handover }),
     ...campaignSharingRoutes(),
     ...campaignReportRoutes(),
@@ -93,22 +93,22 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     ...campaignScheduleRoutes({ schedules }),
     ...goneProspectRoutes(),
     ...scoringRulesRoutes(),
-    ...campaignRescoringRoutes({ handover }),
-    ...senderRoutes({ handover }),
-    ...policyRoutes({ handover }),
-    ...messageRoutes({ handover }),
+    ...campaignRescoringRoutes(),
+    ...senderRoutes(),
+    ...policyRoutes(),
+    ...messageRoutes(),
     ...contactListRoutes(),
     ...contactRoutes(),
-    ...contactConsentRoutes({ handover }),
-    ...contactEventRoutes({ handover }),
+    ...contactConsentRoutes(),
+    ...contactEventRoutes(),
     ...contactHistoryRoutes(),
-    ...suppressionRoutes({ handover }),
+    ...suppressionRoutes(),
     ...suppressionListRoutes({ handover }),
     ...sequenceRoutes(),
     ...sequenceControlRoutes({ handover }),
     ...sequencePreviewRoutes(),
     ...sequenceStatsRoutes(),
-    ...enrolmentRoutes({ handover }),
+    ...enrolmentRoutes(),
   ]
   let stopping = false
 
@@ -129,7 +129,7 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     next()
   })
   const authenticate = createAuthentication({ system, clock, countWrongKey: limits.countWrongKey })
-  const platform = { database, checksAnswers: settings.checksAnswers }
+  const platform = { database, handover, checksAnswers: settings.checksAnswers }
   app.use('/api/v1', mountEndpoints(endpoints, platform, { authenticate, count: limits.count, clock }))
   app.use(() => {
     throw new Problem('not_found', 'There is nothing at this address.')

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Database, Tx } from '../db/client.ts'
 import type { RequestIdentity, StoredAnswer } from '../db/idempotency-keys.ts'
 import type { Caller } from './authentication.ts'
+import type { Handover } from './handover.ts'
 import { answerOnce, requestIdentity } from './idempotency.ts'
 import type { Permission } from './permissions.ts'
 import { inputErrors, invalidInput, Problem, type ProblemCode } from './problem.ts'
@@ -64,6 +65,8 @@ export interface WritingCall<Params, Query, Body, Result> extends Call<Params, Q
 export interface Answer<Result> {
   body: Result
   headers?: Record<string, string>
+  /** The stories that the work has put into the outbox: they are handed over once it is committed. */
+  workflowIds?: readonly string[]
 }
 
 /** A request of a known caller, unread. */
@@ -82,6 +85,7 @@ interface Received {
 
 export interface Platform {
   database: Database
+  handover: Pick<Handover, 'begin'>
   /** Whether each answer is held against its schema. */
   checksAnswers: boolean
 }
@@ -128,6 +132,7 @@ export function route<
               return inTransaction
             }),
         })
+        for (const workflowId of answer.workflowIds ?? []) platform.handover.begin(workflowId)
         return stored(answer)
       })
       received.response.status(status).set(headers).type('application/json').send(body)

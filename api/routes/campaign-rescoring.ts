@@ -4,7 +4,6 @@ import { findCampaign } from '../../db/campaigns.ts'
 import { enqueueStart } from '../../db/outbox.ts'
 import { currentScoringRules } from '../../db/scoring-rules.ts'
 import { type ProspectRescoringInput, rescoringId } from '../../workflows/contracts/prospect-rescoring.ts'
-import type { Handover } from '../handover.ts'
 import { found } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 import { CampaignLinks, CampaignParams, campaignLinks } from './campaign-answers.ts'
@@ -21,7 +20,7 @@ const StartedRescoring = z
   })
   .meta({ id: 'StartedRescoring' })
 
-export function campaignRescoringRoutes({ handover }: { handover: Pick<Handover, 'begin'> }): Endpoint[] {
+export function campaignRescoringRoutes(): Endpoint[] {
   return [
     route({
       method: 'post',
@@ -39,7 +38,7 @@ keeps what was written into it; the CSV and JSON exports show the new scores.`,
         schema: StartedRescoring,
       },
       async handler({ params: { id }, caller, requestId, now, answerAs }) {
-        const answer = await answerAs(async (tx) => {
+        return answerAs(async (tx) => {
           const campaign = found(await findCampaign(tx, id), 'campaign')
           const { version: rulesVersion } = await currentScoringRules(tx)
           const workflowId = rescoringId(id, randomUUID())
@@ -52,10 +51,9 @@ keeps what was written into it; the CSV and JSON exports show the new scores.`,
           )
           return {
             body: { workflowId, status: 'queued', rulesVersion, links: campaignLinks(id, campaign.export.formats) },
+            workflowIds: [workflowId],
           }
         })
-        handover.begin(answer.body.workflowId)
-        return answer
       },
     }),
   ]

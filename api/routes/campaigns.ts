@@ -8,7 +8,6 @@ import { findSequence } from '../../db/sequences.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
 import { NewCampaign } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import { campaignId, type ProspectCampaignInput } from '../../workflows/contracts/prospect-campaign.ts'
-import type { Handover } from '../handover.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { found, invalidInput, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -29,10 +28,8 @@ const tag = 'Campaigns'
 const campaignBodyLimit = 2_500_000
 
 export function campaignRoutes({
-  handover,
   missingForSearch,
 }: {
-  handover: Pick<Handover, 'begin'>
   /** The setting without which no search can be made; null when all is there. */
   missingForSearch: string | null
 }): Endpoint[] {
@@ -68,7 +65,7 @@ export function campaignRoutes({
         if (definition.enrol && !caller.permissions.includes('messages:send')) {
           throw new Problem('forbidden', 'To enrol prospects needs the permission messages:send.')
         }
-        const answer = await answerAs(async (tx) => {
+        return answerAs(async (tx) => {
           if (definition.enrol) await checkSequence(tx, definition.enrol.sequenceId)
           const country = body.country ?? (await currentOrganisation(tx)).country
           const actor = `key:${caller.keyId}`
@@ -85,10 +82,12 @@ export function campaignRoutes({
           const summary = summaryOf(definition)
           await enqueueStart(tx, { workflowId, name: 'prospectCampaign', args, subjectId: id, summary, requestId }, now)
           const links = campaignLinks(id, definition.export.formats)
-          return { body: { id, workflowId, status: 'queued', links }, headers: { location: links.self } }
+          return {
+            body: { id, workflowId, status: 'queued', links },
+            headers: { location: links.self },
+            workflowIds: [workflowId],
+          }
         })
-        handover.begin(answer.body.workflowId)
-        return answer
       },
     }),
 

@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { currentConsents, listConsents, recordConsent } from '../../db/consents.ts'
 import { findContact } from '../../db/contacts.ts'
 import { consentStates } from '../../workflows/contracts/contacts.ts'
-import type { Handover } from '../handover.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { found, invalidInput } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -40,7 +39,7 @@ const Consents = Page(Consent)
   })
   .meta({ id: 'Consents' })
 
-export function contactConsentRoutes({ handover }: { handover: Pick<Handover, 'begin'> }): Endpoint[] {
+export function contactConsentRoutes(): Endpoint[] {
   return [
     route({
       method: 'post',
@@ -67,8 +66,7 @@ decided from then on. A consent to e-mail that is withdrawn ends the journeys of
         const givenAt = body.givenAt === undefined ? undefined : new Date(body.givenAt)
         const wrong = pastTime(now, givenAt, '/givenAt')
         if (wrong.length > 0) throw invalidInput(wrong)
-        const woken: string[] = []
-        const answer = await answerAs(async (tx) => {
+        return answerAs(async (tx) => {
           const contact = found(await findContact(tx, params.id), 'contact')
           const { consent, workflowIds } = await recordConsent(
             tx,
@@ -82,11 +80,8 @@ decided from then on. A consent to e-mail that is withdrawn ends the journeys of
             },
             { requestId, now },
           )
-          woken.push(...workflowIds)
-          return { body: consentAnswer(consent) }
+          return { body: consentAnswer(consent), workflowIds }
         })
-        for (const workflowId of woken) handover.begin(workflowId)
-        return answer
       },
     }),
 

@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { findContactEvent, listContactEvents, recordContactEvent } from '../../db/contact-events.ts'
 import { findContact } from '../../db/contacts.ts'
 import { customEventType } from '../../workflows/contracts/contacts.ts'
-import type { Handover } from '../handover.ts'
 import { storyRequestId } from '../idempotency.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { found, invalidInput } from '../problem.ts'
@@ -40,7 +39,7 @@ const ToldEvent = ContactEvent.extend({
   created: z.boolean().meta({ description: 'False when it was known by its key: then this is what was told first' }),
 }).meta({ id: 'ToldContactEvent' })
 
-export function contactEventRoutes({ handover }: { handover: Pick<Handover, 'begin'> }): Endpoint[] {
+export function contactEventRoutes(): Endpoint[] {
   return [
     route({
       method: 'post',
@@ -62,18 +61,14 @@ export function contactEventRoutes({ handover }: { handover: Pick<Handover, 'beg
         const { id } = params
         const own =
           body.key === undefined ? `request/${storyRequestId(`contacts/${id}/events`, key)}` : `user/${id}/${body.key}`
-        const woken: string[] = []
-        const answer = await answerAs(async (tx) => {
+        return answerAs(async (tx) => {
           const contactId = found(await findContact(tx, id), 'contact').id
           const { type, data } = body
           const event = { contactId, type, data, sourceKey: own, occurredAt: occurredAt ?? now }
           const { isNew, workflowIds } = await recordContactEvent(tx, event, { requestId, now })
-          woken.push(...workflowIds)
           const recorded = found(await findContactEvent(tx, own), 'event')
-          return { body: { ...eventAnswer(recorded), created: isNew } }
+          return { body: { ...eventAnswer(recorded), created: isNew }, workflowIds }
         })
-        for (const workflowId of woken) handover.begin(workflowId)
-        return answer
       },
     }),
 

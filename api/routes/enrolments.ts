@@ -11,7 +11,6 @@ import {
 } from '../../db/enrolments.ts'
 import { findSequence, lockSequence } from '../../db/sequences.ts'
 import { enrolmentStatuses, mostEnrolments } from '../../workflows/contracts/sequences.ts'
-import type { Handover } from '../handover.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { found, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -91,7 +90,7 @@ const controls = {
   exit: { summary: 'End an enrolment', description: 'Ends it for good, with the reason `manual`.' },
 }
 
-export function enrolmentRoutes({ handover }: { handover: Pick<Handover, 'begin'> }): Endpoint[] {
+export function enrolmentRoutes(): Endpoint[] {
   return [
     route({
       method: 'post',
@@ -106,9 +105,8 @@ export function enrolmentRoutes({ handover }: { handover: Pick<Handover, 'begin'
       bodyLimit: enrolmentBodyLimit,
       problems: ['wrong_state'],
       success: { status: 202, description: 'They are enrolled and begin as soon as they can', schema: Enrolled },
-      async handler({ params: { id }, body, caller, requestId, now, answerAs }) {
-        const begun: string[] = []
-        const answer = await answerAs(async (tx) => {
+      handler: ({ params: { id }, body, caller, requestId, now, answerAs }) =>
+        answerAs(async (tx) => {
           const { status } = found(await lockSequence(tx, id), 'sequence')
           if (status !== 'live') {
             throw new Problem('wrong_state', `The sequence is ${status}; people enter one that is live.`)
@@ -116,17 +114,14 @@ export function enrolmentRoutes({ handover }: { handover: Pick<Handover, 'begin'
           const { contactIds, externalIdOf, unknown } = await whomOf(tx, body)
           const source = `key:${caller.keyId}`
           const result = await enrolContacts(tx, { sequenceId: id, contactIds, source, requestId, now })
-          begun.push(...result.workflowIds)
           const enrolled = result.enrolled.map((one) => ({ ...one, ...externalIdOf(one.contactId) }))
           const refused = [
             ...result.refused.map((one) => ({ ...one, ...externalIdOf(one.contactId) })),
             ...unknown.map((one) => ({ contactId: null, externalId: one, reason: 'not_found' as const })),
           ]
-          return { body: { counts: { enrolled: enrolled.length, refused: refused.length }, enrolled, refused } }
-        })
-        for (const workflowId of begun) handover.begin(workflowId)
-        return answer
-      },
+          const counts = { enrolled: enrolled.length, refused: refused.length }
+          return { body: { counts, enrolled, refused }, workflowIds: result.workflowIds }
+        }),
     }),
 
     route({
@@ -175,9 +170,8 @@ export function enrolmentRoutes({ handover }: { handover: Pick<Handover, 'begin'
         params: SequenceParams,
         problems: ['wrong_state'],
         success: { status: 200, description: 'The enrolment now', schema: Enrolment },
-        async handler({ params: { id }, caller, requestId, now, answerAs }) {
-          const woken: string[] = []
-          const answer = await answerAs(async (tx) => {
+        handler: ({ params: { id }, caller, requestId, now, answerAs }) =>
+          answerAs(async (tx) => {
             const asked = { action, actor: `key:${caller.keyId}`, requestId, now }
             const { enrolment, isDone, workflowIds } = found(await steerEnrolment(tx, id, asked), 'enrolment')
             if (!isDone) {
@@ -186,12 +180,8 @@ export function enrolmentRoutes({ handover }: { handover: Pick<Handover, 'begin'
                 `The enrolment is ${enrolment.status}; ${action} is for one that is ${allowed}.`,
               )
             }
-            woken.push(...workflowIds)
-            return { body: enrolmentAnswer(enrolment) }
-          })
-          for (const workflowId of woken) handover.begin(workflowId)
-          return answer
-        },
+            return { body: enrolmentAnswer(enrolment), workflowIds }
+          }),
       })
     }),
   ]

@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { findMessage, type ListedMessage, listMessages } from '../../db/message-lists.ts'
 import { resolutions, resolveMessage } from '../../db/message-resolutions.ts'
 import { channels, messageStatuses, purposes, type RenderedEmail } from '../../workflows/contracts/sending.ts'
-import type { Handover } from '../handover.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { found, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -60,7 +59,7 @@ const MessageWithContent = Message.extend({
 
 const MessageParams = z.strictObject({ id })
 
-export function messageRoutes({ handover }: { handover: Pick<Handover, 'begin'> }): Endpoint[] {
+export function messageRoutes(): Endpoint[] {
   return [
     route({
       method: 'get',
@@ -109,19 +108,14 @@ goes out like any other message, when it may; if it had gone after all, the reci
       example: { as: 'sent' },
       problems: ['wrong_state'],
       success: { status: 200, description: 'The message now', schema: Message },
-      async handler({ params, body, caller, requestId, now, answerAs }) {
-        let woken: string[] = []
-        const answer = await answerAs(async (tx) => {
+      handler: ({ params, body, caller, requestId, now, answerAs }) =>
+        answerAs(async (tx) => {
           const told = { actor: `key:${caller.keyId}`, requestId, now }
           const resolved = found(await resolveMessage(tx, params.id, body.as, told), 'message')
           if (resolved.is === 'refused') throw wrongState(resolved)
-          woken = resolved.workflowIds
           const { rendered: _, ...message } = found(await findMessage(tx, params.id), 'message')
-          return { body: messageAnswer(message) }
-        })
-        for (const workflowId of woken) handover.begin(workflowId)
-        return answer
-      },
+          return { body: messageAnswer(message), workflowIds: resolved.workflowIds }
+        }),
     }),
   ]
 }

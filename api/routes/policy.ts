@@ -2,7 +2,6 @@ import { z } from 'zod'
 import { type CurrentPolicy, changePolicy, currentPolicy, pauseOrganisation } from '../../db/policies.ts'
 import { wakeSequences } from '../../db/waking.ts'
 import { SendingPolicy, SendingPolicyChange } from '../../workflows/contracts/sending.schema.ts'
-import type { Handover } from '../handover.ts'
 import { type Endpoint, route } from '../route.ts'
 
 const tag = 'Policy'
@@ -27,7 +26,7 @@ const controls = {
   resume: { summary: 'Resume the organisation', description: 'Everyone goes on, each when it is their time.' },
 } as const
 
-export function policyRoutes({ handover }: { handover: Pick<Handover, 'begin'> }): Endpoint[] {
+export function policyRoutes(): Endpoint[] {
   return [
     route({
       method: 'get',
@@ -51,16 +50,11 @@ export function policyRoutes({ handover }: { handover: Pick<Handover, 'begin'> }
       body: SendingPolicyChange,
       example: { window: { from: '09:00', to: '18:00', outside: 'hold' }, minGap: 'P1D' },
       success: { status: 200, description: 'The policy now', schema: Policy },
-      async handler({ body, caller, requestId, now, answerAs }) {
-        let woken: string[] = []
-        const answer = await answerAs(async (tx) => {
+      handler: ({ body, caller, requestId, now, answerAs }) =>
+        answerAs(async (tx) => {
           const changed = await changePolicy(tx, body, { actor: `key:${caller.keyId}`, now })
-          woken = await wakeSequences(tx, null, { requestId, now })
-          return { body: policyAnswer(changed) }
-        })
-        for (const workflowId of woken) handover.begin(workflowId)
-        return answer
-      },
+          return { body: policyAnswer(changed), workflowIds: await wakeSequences(tx, null, { requestId, now }) }
+        }),
     }),
 
     ...(['pause', 'resume'] as const).map((action) =>
@@ -71,17 +65,13 @@ export function policyRoutes({ handover }: { handover: Pick<Handover, 'begin'> }
         tag,
         ...controls[action],
         success: { status: 200, description: 'The policy now', schema: Policy },
-        async handler({ caller, requestId, now, answerAs }) {
-          let woken: string[] = []
-          const answer = await answerAs(async (tx) => {
+        handler: ({ caller, requestId, now, answerAs }) =>
+          answerAs(async (tx) => {
             const change = { actor: `key:${caller.keyId}`, now }
             const changed = await pauseOrganisation(tx, action === 'pause', change)
-            if (action === 'resume') woken = await wakeSequences(tx, null, { requestId, now })
-            return { body: policyAnswer(changed) }
-          })
-          for (const workflowId of woken) handover.begin(workflowId)
-          return answer
-        },
+            const workflowIds = action === 'resume' ? await wakeSequences(tx, null, { requestId, now }) : []
+            return { body: policyAnswer(changed), workflowIds }
+          }),
       }),
     ),
   ]

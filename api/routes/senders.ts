@@ -13,7 +13,6 @@ import {
   sequencesOfSender,
 } from '../../db/senders.ts'
 import { wakeSequences } from '../../db/waking.ts'
-import type { Handover } from '../handover.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { found, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -79,7 +78,7 @@ const Sender = z
 
 const SenderParams = z.strictObject({ id: z.uuid().toLowerCase() })
 
-export function senderRoutes({ handover }: { handover: Pick<Handover, 'begin'> }): Endpoint[] {
+export function senderRoutes(): Endpoint[] {
   return [
     route({
       method: 'post',
@@ -143,21 +142,18 @@ looked at anew. While a live or paused sequence sends marketing by it, the posta
       example: { ratePerSecond: 0.5 },
       problems: ['wrong_state'],
       success: { status: 200, description: 'The sender now', schema: Sender },
-      async handler({ params, body, requestId, now, answerAs }) {
-        let woken: string[] = []
-        const answer = await answerAs(async (tx) => {
+      handler: ({ params, body, requestId, now, answerAs }) =>
+        answerAs(async (tx) => {
           const before = found(await lockSender(tx, params.id), 'sender')
           if (body.postalAddress === null) await assertAddressIsNotNeeded(tx, before.id)
           const sender = await changeSender(tx, before, body)
           // Those for whom the old rate had no time are due when it would have had one.
-          if (sender.ratePerSecond !== before.ratePerSecond) {
-            woken = await wakeSequences(tx, await sequencesOfSender(tx, sender.id), { requestId, now })
-          }
-          return { body: senderAnswer(sender) }
-        })
-        for (const workflowId of woken) handover.begin(workflowId)
-        return answer
-      },
+          const isPacedAnew = sender.ratePerSecond !== before.ratePerSecond
+          const workflowIds = isPacedAnew
+            ? await wakeSequences(tx, await sequencesOfSender(tx, sender.id), { requestId, now })
+            : []
+          return { body: senderAnswer(sender), workflowIds }
+        }),
     }),
 
     route({
@@ -183,17 +179,13 @@ looked at anew. While a live or paused sequence sends marketing by it, the posta
         'Those who waited for it go on, each when it is their time. A pause that the provider asked for is over, too.',
       params: SenderParams,
       success: { status: 200, description: 'The sender now', schema: Sender },
-      async handler({ params, requestId, now, answerAs }) {
-        let woken: string[] = []
-        const answer = await answerAs(async (tx) => {
+      handler: ({ params, requestId, now, answerAs }) =>
+        answerAs(async (tx) => {
           const sender = found(await pauseSender(tx, params.id, null), 'sender')
           await liftSlotPause(tx, sender.id, now)
-          woken = await wakeSequences(tx, await sequencesOfSender(tx, sender.id), { requestId, now })
-          return { body: senderAnswer(sender) }
-        })
-        for (const workflowId of woken) handover.begin(workflowId)
-        return answer
-      },
+          const workflowIds = await wakeSequences(tx, await sequencesOfSender(tx, sender.id), { requestId, now })
+          return { body: senderAnswer(sender), workflowIds }
+        }),
     }),
   ]
 }

@@ -55,9 +55,8 @@ export function sequenceControlRoutes({ handover }: { handover: Pick<Handover, '
         params: SequenceParams,
         problems: action === 'pause' ? ['wrong_state'] : ['wrong_state', 'not_allowed_now'],
         success: { status: 200, description: 'The sequence now', schema: Sequence },
-        async handler({ params: { id }, requestId, now, answerAs }) {
-          let workflowIds: string[] = []
-          const answer = await answerAs(async (tx) => {
+        handler: ({ params: { id }, requestId, now, answerAs }) =>
+          answerAs(async (tx) => {
             const { status, version } = found(await lockSequence(tx, id), 'sequence')
             if (status !== from) {
               throw new Problem('wrong_state', `The sequence is ${status}; ${action} is for one that is ${from}.`)
@@ -65,12 +64,9 @@ export function sequenceControlRoutes({ handover }: { handover: Pick<Handover, '
             if (to === 'live')
               await checkSender(tx, found(await findSequenceVersion(tx, id, version), 'version').definition)
             await setSequenceStatus(tx, id, to, now)
-            if (action === 'resume') workflowIds = await wakeSequences(tx, [id], { requestId, now })
-            return { body: await currentAnswer(tx, id) }
-          })
-          for (const workflowId of workflowIds) handover.begin(workflowId)
-          return answer
-        },
+            const workflowIds = action === 'resume' ? await wakeSequences(tx, [id], { requestId, now }) : []
+            return { body: await currentAnswer(tx, id), workflowIds }
+          }),
       })
     }),
 

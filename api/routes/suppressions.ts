@@ -3,7 +3,6 @@ import { type Contact, findContact } from '../../db/contacts.ts'
 import { liftSuppression, suppressAddress } from '../../db/suppressing.ts'
 import { findSuppression, listSuppressions } from '../../db/suppressions.ts'
 import { type Channel, suppressionReasons } from '../../workflows/contracts/sending.ts'
-import type { Handover } from '../handover.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { found, invalidInput } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -42,7 +41,7 @@ const Filters = PageQuery.extend({
     .meta({ description: 'Whether those that no longer count are wanted, too' }),
 })
 
-export function suppressionRoutes({ handover }: { handover: Pick<Handover, 'begin'> }): Endpoint[] {
+export function suppressionRoutes(): Endpoint[] {
   return [
     route({
       method: 'get',
@@ -78,8 +77,7 @@ write to it. It is kept as a hash, and outlives the contact.`,
         const { channel, purpose, reason, contactId } = body
         const given = body.address === undefined ? undefined : readAddress(channel, body.address)
         if (given === null) throw invalidInput([{ pointer: '/address', detail: addressWanted(channel) }])
-        const woken: string[] = []
-        const answer = await answerAs(async (tx) => {
+        return answerAs(async (tx) => {
           const address =
             given ??
             addressOf(found(contactId === undefined ? null : await findContact(tx, contactId), 'contact'), channel)
@@ -98,12 +96,9 @@ write to it. It is kept as a hash, and outlives the contact.`,
             },
             { requestId, now },
           )
-          woken.push(...workflowIds)
           const { suppression } = found(await findSuppression(tx, organisationId, id), 'suppression')
-          return { body: { suppression: suppressionAnswer({ ...suppression, address }), created: isNew } }
+          return { body: { suppression: suppressionAnswer({ ...suppression, address }), created: isNew }, workflowIds }
         })
-        for (const workflowId of woken) handover.begin(workflowId)
-        return answer
       },
     }),
 
@@ -117,17 +112,12 @@ write to it. It is kept as a hash, and outlives the contact.`,
 left a sequence stays out of it.`,
       params: z.strictObject({ id: z.uuid().toLowerCase() }),
       success: { status: 200, description: 'The suppression, lifted', schema: Suppression },
-      async handler({ params, caller, requestId, now, answerAs }) {
-        const woken: string[] = []
-        const answer = await answerAs(async (tx) => {
+      handler: ({ params, caller, requestId, now, answerAs }) =>
+        answerAs(async (tx) => {
           const lifting = { organisationId: caller.organisationId, id: params.id, actor: `key:${caller.keyId}` }
           const lifted = found(await liftSuppression(tx, lifting, { requestId, now }), 'suppression')
-          woken.push(...lifted.workflowIds)
-          return { body: suppressionAnswer(lifted.suppression) }
-        })
-        for (const workflowId of woken) handover.begin(workflowId)
-        return answer
-      },
+          return { body: suppressionAnswer(lifted.suppression), workflowIds: lifted.workflowIds }
+        }),
     }),
   ]
 }
