@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Database, Tx } from '../db/client.ts'
 import { closeCohort, holdSeated, recordDecisions, seatsTaken } from '../db/journeys.ts'
-import type { CohortMoves, HeldByStory, Seat, SeatOutcome } from '../workflows/contracts/drip-sequence.ts'
+import type { CohortMoves, CohortRef, HeldByStory, Seat, SeatOutcome } from '../workflows/contracts/drip-sequence.ts'
 import { type Clock, decisionTime } from './clock.ts'
 import { whileHeartbeating } from './heartbeat.ts'
 import type { EmailChannel } from './ports.ts'
@@ -11,12 +11,6 @@ import { deliver, type SendingWorld } from './sending/deliveries.ts'
 import { oneCallMs } from './sending/pacing.ts'
 import { createTally } from './sending/tally.ts'
 import { settleUnclear } from './sending/unclear.ts'
-
-/** As a cohort's story names it. */
-export interface CohortRef {
-  organisationId: string
-  cohortId: string
-}
 
 export type DripActivities = ReturnType<typeof createDripActivities>
 
@@ -59,7 +53,7 @@ export function createDripActivities({
      * answer. Repeated after a kill, it sends nothing twice.
      */
     async advance(
-      batch: CohortRef & { sequenceId: string; seats: Seat[]; now: number },
+      batch: CohortRef & { seats: Seat[]; now: number },
     ): Promise<{ outcomes: SeatOutcome[]; moves: CohortMoves }> {
       const { organisationId, sequenceId, seats } = batch
       const tally = createTally(drips.quantumMs)

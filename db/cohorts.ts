@@ -1,9 +1,8 @@
 import { seatsTaken } from '../workflows/contracts/drip-sequence.ts'
 import { cohortSize, type SequenceStatus } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
-import { dripStory } from './contact-events.ts'
-import { enqueueSignal } from './outbox.ts'
 import { type EntryRules, entryRules, lockSequence } from './sequences.ts'
+import { tellCohorts } from './waking.ts'
 
 export interface Enrolling {
   sequenceId: string
@@ -60,7 +59,7 @@ export async function enrolContacts(tx: Tx, enrolling: Enrolling): Promise<Enrol
     from unnest(${admitted}::uuid[], ${seats.map(({ cohortId }) => cohortId)}::uuid[], ${seats.map(({ seat }) => seat)}::int[])
       as seated (contact_id, cohort_id, seat)
     returning contact_id, id as enrolment_id`
-  return { enrolled, refused, workflowIds: await tellCohorts(tx, sequenceId, seats, { requestId, now }) }
+  return { enrolled, refused, workflowIds: await tellOfSeats(tx, sequenceId, seats, { requestId, now }) }
 }
 
 /** The contacts that have these external ids, by them. */
@@ -143,20 +142,16 @@ async function openCohort(tx: Tx, sequenceId: string, now: Date): Promise<OpenCo
 }
 
 /** Tells each cohort up to where its seats are taken now; returns the workflows' ids. */
-async function tellCohorts(
+function tellOfSeats(
   tx: Tx,
   sequenceId: string,
   seats: readonly TakenSeat[],
-  { requestId, now }: { requestId: string; now: Date },
+  asked: { requestId: string; now: Date },
 ): Promise<string[]> {
-  const workflowIds: string[] = []
-  for (const [cohortId, taken] of Map.groupBy(seats, (seat) => seat.cohortId)) {
-    const last = taken.at(-1)
-    if (!last) continue
-    const story = dripStory({ organisationId: last.organisationId, sequenceId, cohortId })
-    const signal = { signal: seatsTaken.name, signalArgs: { upTo: last.seat } }
-    await enqueueSignal(tx, { ...story, requestId, ...signal }, now)
-    workflowIds.push(story.workflowId)
-  }
-  return workflowIds
+  const lastOf = new Map(seats.map((taken) => [taken.cohortId, taken]))
+  const told = [...lastOf.values()].map(({ organisationId, cohortId, seat }) => ({
+    cohort: { organisationId, sequenceId, cohortId },
+    args: { upTo: seat },
+  }))
+  return tellCohorts(tx, seatsTaken.name, told, asked)
 }

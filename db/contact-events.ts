@@ -1,9 +1,8 @@
 import type { JSONValue } from 'postgres'
-import { dripSequenceId, lookAgain } from '../workflows/contracts/drip-sequence.ts'
 import type { ExitReason } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
-import { enqueueSignal } from './outbox.ts'
 import { lockPersons } from './person-locks.ts'
+import { type Journey, wakeJourneys } from './waking.ts'
 
 /** A fact about a person. */
 export interface ContactEvent {
@@ -51,14 +50,6 @@ export async function recordContactEvent(
   return { isNew: true, workflowIds: await wakeJourneys(tx, [...ended, ...waiting], told) }
 }
 
-/** Where somebody stands in a sequence, as its workflow knows it. */
-export interface Journey {
-  organisationId: string
-  sequenceId: string
-  cohortId: string
-  seat: number
-}
-
 async function endJourneys(
   tx: Tx,
   { contactId, type }: ContactEvent,
@@ -80,44 +71,6 @@ async function endJourneys(
           and (${purpose}::text is null or purpose = ${purpose}))
       )
     returning enrolments.organisation_id, enrolments.sequence_id, cohort_id, seat`
-}
-
-/** Tells the workflows of these journeys to look at them again; returns the workflows' ids. */
-export async function wakeJourneys(
-  tx: Tx,
-  journeys: readonly Journey[],
-  { requestId, now }: { requestId: string; now: Date },
-): Promise<string[]> {
-  const workflowIds: string[] = []
-  for (const ofCohort of Map.groupBy(journeys, ({ cohortId }) => cohortId).values()) {
-    const [first] = ofCohort
-    if (!first) continue
-    const { organisationId, sequenceId, cohortId } = first
-    const workflowId = dripSequenceId(sequenceId, cohortId)
-    workflowIds.push(workflowId)
-    await enqueueSignal(
-      tx,
-      {
-        ...dripStory({ organisationId, sequenceId, cohortId }),
-        requestId,
-        signal: lookAgain.name,
-        signalArgs: { seats: ofCohort.map(({ seat }) => seat) },
-      },
-      now,
-    )
-  }
-  return workflowIds
-}
-
-/** A cohort's story as the outbox starts it. */
-export function dripStory(cohort: { organisationId: string; sequenceId: string; cohortId: string }) {
-  return {
-    workflowId: dripSequenceId(cohort.sequenceId, cohort.cohortId),
-    name: 'dripSequence',
-    args: { ...cohort },
-    subjectId: cohort.sequenceId,
-    summary: 'Up to 500 people on their way through a sequence',
-  }
 }
 
 /** A fact as it was recorded. */

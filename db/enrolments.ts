@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { EnrolmentStatus } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
-import { type Journey, recordContactEvent, wakeJourneys } from './contact-events.ts'
+import { recordContactEvent } from './contact-events.ts'
 import { lockPersons } from './person-locks.ts'
+import { type Journey, wakeJourneys } from './waking.ts'
 
 /** Somebody's way through a sequence. */
 export interface Enrolment {

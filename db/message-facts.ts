@@ -1,9 +1,10 @@
 import type { MessageFact } from '../workflows/contracts/inbound-events.ts'
 import type { Channel, MessageStatus } from '../workflows/contracts/sending.ts'
 import type { Tx } from './client.ts'
-import { type Journey, recordContactEvent, wakeJourneys } from './contact-events.ts'
+import { recordContactEvent } from './contact-events.ts'
 import { lockPersons } from './person-locks.ts'
 import { contactsWithAddress, suppressAddress } from './suppressing.ts'
+import { type Journey, wakeJourneys } from './waking.ts'
 
 /** What a provider told, and by what it is known afterwards. */
 export interface Told {

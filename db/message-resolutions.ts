@@ -1,8 +1,9 @@
 import type { MessageStatus } from '../workflows/contracts/sending.ts'
 import type { EnrolmentStatus } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
-import { type Journey, recordContactEvent, wakeJourneys } from './contact-events.ts'
+import { recordContactEvent } from './contact-events.ts'
 import { lockPersons } from './person-locks.ts'
+import { type Journey, wakeJourneys } from './waking.ts'
 
 export const resolutions = ['sent', 'send_again'] as const
 /** What somebody decides of a message that may have gone or not. */

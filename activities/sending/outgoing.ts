@@ -1,9 +1,9 @@
 import type { BatchMember } from '../../db/messages.ts'
+import type { CohortRef } from '../../workflows/contracts/drip-sequence.ts'
 import { unsubscribeToken } from '../../workflows/contracts/unsubscribe.ts'
 import { renderEmail } from '../../workflows/rules/rendering.ts'
 import type { RenderBudget } from '../../workflows/rules/templates.ts'
 import { idTags, type RenderedEmail } from '../ports.ts'
-import type { CohortRef } from './turn-context.ts'
 import type { SendTurn } from './turns.ts'
 
 /** A message that may go, complete. */

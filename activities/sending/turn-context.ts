@@ -11,14 +11,9 @@ import {
 } from '../../db/journeys.ts'
 import { messagesOf } from '../../db/messages.ts'
 import { lockPersons } from '../../db/person-locks.ts'
+import type { CohortRef } from '../../workflows/contracts/drip-sequence.ts'
 import type { SequenceDefinition } from '../../workflows/contracts/sequences.ts'
 import type { TurnContext } from './turns.ts'
-
-export interface CohortRef {
-  organisationId: string
-  sequenceId: string
-  cohortId: string
-}
 
 /** Takes the turns of the people on these seats and reads what is known of them then. `clock` is read inside their turns. */
 export async function takeTurns(

@@ -148,8 +148,9 @@ test('a sender sends exactly at its rate, whoever asks', async () => {
 
 test('who is held by their story is held in the rows, and their history says why', async () => {
   const rows = await drip({ people: 2 })
-  const { cohortId } = rows
-  await activities().holdSeats({ organisationId, cohortId, seats: [1], reason: 'internal_error', now: now().getTime() })
+  const { sequenceId, cohortId } = rows
+  const cohort = { organisationId, sequenceId, cohortId }
+  await activities().holdSeats({ ...cohort, seats: [1], reason: 'internal_error', now: now().getTime() })
   expect(
     await as((tx) => tx`select seat, status, reason from enrolments where cohort_id = ${cohortId} order by seat`),
   ).toEqual([

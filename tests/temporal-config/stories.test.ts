@@ -1,7 +1,7 @@
 import type { JSONValue } from 'postgres'
 import { expect, test, vi } from 'vitest'
-import { dripStory } from '../../db/contact-events.ts'
 import { deliverDue, enqueueSignal } from '../../db/outbox.ts'
+import { dripStory } from '../../db/waking.ts'
 import { createStories } from '../../temporal-config/stories.ts'
 import { cohortState, dripSequenceId, lookAgain, seatsTaken } from '../../workflows/contracts/drip-sequence.ts'
 import { type CohortRows, cohortRows, workOnCohorts } from '../support/drip-cohorts.ts'

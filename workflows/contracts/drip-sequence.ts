@@ -1,10 +1,14 @@
 import { defineQuery, defineSignal } from '@temporalio/workflow'
 
-/** The workflow's input: ids only. What is carried over continues a long cohort. */
-export interface DripSequenceInput {
+/** A cohort, for its story and whoever works for it. */
+export interface CohortRef {
   organisationId: string
   sequenceId: string
   cohortId: string
+}
+
+/** The workflow's input: ids only. What is carried over continues a long cohort. */
+export interface DripSequenceInput extends CohortRef {
   carried?: CarriedCohort
 }
 

@@ -1,6 +1,6 @@
 import { isCancellation, proxyActivities } from '@temporalio/workflow'
-import type { CohortRef, DripActivities } from '../../activities/drips.ts'
-import type { HeldByStory, Seat } from '../contracts/drip-sequence.ts'
+import type { DripActivities } from '../../activities/drips.ts'
+import type { CohortRef, HeldByStory, Seat } from '../contracts/drip-sequence.ts'
 import { cohortSize } from '../contracts/sequences.ts'
 import { databaseStep, sendBatch } from './activity-options.ts'
 import { type CohortView, seatRange } from './cohort-view.ts'
@@ -27,7 +27,7 @@ export interface Turns {
 
 /** `onEnd` is called whenever a batch is back. */
 export function createTurns(
-  cohort: CohortRef & { sequenceId: string },
+  cohort: CohortRef,
   { roster, view, onEnd }: { roster: Roster; view: CohortView; onEnd: () => void },
 ): Turns {
   let batches = 0
