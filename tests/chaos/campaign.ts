@@ -99,7 +99,10 @@ const allSearches: WantedSearch[] = towns.flatMap((location) =>
   ),
 )
 
-/** Of several that could hit a request the first does; the last ones only slow the providers down. */
+/**
+ * Of several that could hit a request the first does; the last ones only slow the providers down. One answer is dropped for certain: where few
+ * are asked for, the lots might spare all.
+ */
 function faultsOf({ prospects, latencyMs }: ChaosSize, seed: number): z.input<typeof Fault>[] {
   const draws = drawsFrom(`${seed}/faults`)
   const lots = () => ({ seed: draws.whole(1, 1_000_000) })
@@ -117,6 +120,7 @@ function faultsOf({ prospects, latencyMs }: ChaosSize, seed: number): z.input<ty
   const slow = (provider: keyof typeof latencyMs) =>
     ({ kind: 'latency', provider, latencyMs: latencyMs[provider] }) as const
   return [
+    { kind: 'accept-then-drop', provider: 'google', operation: 'sheets.batchUpdate', count: 1 },
     storm429('serpapi', 'search', prospects / 40),
     storm429('google', 'sheets.batchUpdate', prospects / 60),
     storm429('google', 'sheets.values.batchGetByDataFilter', prospects / 100),

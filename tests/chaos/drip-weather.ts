@@ -15,11 +15,16 @@ const lookEveryMs = 400
 const keysLastMs = 3_000
 const patience = { timeout: 180_000, interval: 200 }
 
-/** Of all calls that send a fifth is taken without an answer, three tenths are refused, and the others take their time. */
+/**
+ * Of all calls that send a fifth is taken without an answer, three tenths are refused, and the others take their time. The first of each kind
+ * and its repetition meet both for certain: in a short storm the lots might spare everybody.
+ */
 export function faultsOf(draws: Draws): z.input<typeof Fault>[] {
   const lots = () => ({ seed: draws.whole(1, 1_000_000) })
   const busy = () => ({ kind: 'status', provider: 'resend', status: 429, retryAfterSeconds: 1, ...lots() }) as const
   const sending = ['emails.send', 'emails.batch'].flatMap((operation): z.input<typeof Fault>[] => [
+    { kind: 'accept-then-drop', provider: 'resend', operation, count: 1 },
+    { ...busy(), operation, count: 1 },
     { kind: 'accept-then-drop', provider: 'resend', operation, rate: 0.2, ...lots() },
     // Of those that are left.
     { ...busy(), operation, rate: 0.375 },
