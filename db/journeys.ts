@@ -1,12 +1,12 @@
 import type { Channel, Purpose, SendingPolicy } from '../workflows/contracts/sending.ts'
 import type { EnrolmentStatus, SequenceDefinition, SequenceStatus } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
+import { wholePolicy } from './policies.ts'
 
 /** What is the same for everybody in a cohort. */
 export interface CohortGround {
   sequenceStatus: SequenceStatus
-  /** Null: the policy that comes with the code. */
-  policy: SendingPolicy | null
+  policy: SendingPolicy
   isPaused: boolean
   /** The organisation's. */
   country: string
@@ -33,12 +33,12 @@ export async function cohortGround(tx: Tx, sequenceId: string): Promise<CohortGr
       nullif(next_slot_at, '-infinity') as next_slot_at, paused_at is not null as is_paused
     from senders
     where id in (select sender_id from sequence_versions where sequence_id = ${sequenceId})`
-  const [ground] = await tx<Omit<CohortGround, 'senders'>[]>`
+  const [ground] = await tx<(Omit<CohortGround, 'senders' | 'policy'> & { policy: Partial<SendingPolicy> | null })[]>`
     select sequences.status as sequence_status, policy, policies.paused_at is not null as is_paused, country, time_zone
     from sequences join organisations on organisations.id = sequences.organisation_id
       left join policies on policies.organisation_id = sequences.organisation_id
     where sequences.id = ${sequenceId}`
-  return ground ? { ...ground, senders: await senders } : null
+  return ground ? { ...ground, policy: wholePolicy(ground.policy), senders: await senders } : null
 }
 
 /** Definitions by version. Versions never change. */

@@ -15,7 +15,12 @@ export interface CurrentPolicy {
 export async function currentPolicy(tx: Tx): Promise<CurrentPolicy> {
   const [row] = await tx<CurrentPolicy[]>`select policy, paused_at, actor, updated_at from policies`
   if (!row) return { policy: builtInPolicy, pausedAt: null, actor: null, updatedAt: null }
-  return { ...row, policy: { ...builtInPolicy, ...row.policy } }
+  return { ...row, policy: wholePolicy(row.policy) }
+}
+
+/** What was saved, maybe before the policy had all its fields, with what comes with the code for the rest. Null: nothing was. */
+export function wholePolicy(saved: Partial<SendingPolicy> | null): SendingPolicy {
+  return { ...builtInPolicy, ...saved }
 }
 
 type PolicyChanges = { [Field in keyof SendingPolicy]?: SendingPolicy[Field] | undefined }

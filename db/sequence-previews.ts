@@ -1,6 +1,7 @@
-import { builtInPolicy, type Purpose, type SendingPolicy } from '../workflows/contracts/sending.ts'
+import type { Purpose, SendingPolicy } from '../workflows/contracts/sending.ts'
 import { addressHash } from './addresses.ts'
 import type { Tx } from './client.ts'
+import { wholePolicy } from './policies.ts'
 
 /** What the organisation says of times. */
 export interface PreviewGround {
@@ -14,7 +15,7 @@ export async function previewGround(tx: Tx): Promise<PreviewGround> {
     select policy, time_zone from organisations left join policies on policies.organisation_id = organisations.id
     where organisations.id = current_organisation()`
   if (!row) throw new Error('the transaction has no organisation')
-  return { policy: { ...builtInPolicy, ...row.policy }, timeZone: row.timeZone }
+  return { ...row, policy: wholePolicy(row.policy) }
 }
 
 /** Somebody as the plan of their journey is made of. */

@@ -1,5 +1,5 @@
 import type { JourneySender, Traveller } from '../../db/journeys.ts'
-import { builtInPolicy, type NotSentReason } from '../../workflows/contracts/sending.ts'
+import type { NotSentReason } from '../../workflows/contracts/sending.ts'
 import type { MessageStep } from '../../workflows/contracts/sequences.ts'
 import { decideSend, type SendDecision } from '../../workflows/rules/send-decision.ts'
 import { possibleZones } from '../../workflows/rules/zones.ts'
@@ -38,7 +38,7 @@ export function decideMessage(
   }
   const { channel, expiresAfter } = step
   const decideAt = (at: Date): SendDecision =>
-    decideSend({ purpose, channel, arrivedAt, expiresAfter, now: at }, person, ground.policy ?? builtInPolicy)
+    decideSend({ purpose, channel, arrivedAt, expiresAfter, now: at }, person, ground.policy)
   const decided = decideAt(now)
   // It must still be right when the call begins.
   const decision = decided.do === 'send' ? decideAt(new Date(now.getTime() + startWithinMs)) : decided

@@ -12,6 +12,7 @@ import {
 import { messagesOf } from '../../db/messages.ts'
 import { lockPersons } from '../../db/person-locks.ts'
 import type { CohortRef } from '../../workflows/contracts/drip-sequence.ts'
+import { builtInPolicy } from '../../workflows/contracts/sending.ts'
 import type { SequenceDefinition } from '../../workflows/contracts/sequences.ts'
 import type { TurnContext } from './turns.ts'
 
@@ -67,7 +68,7 @@ const nothing: ReadonlySet<string> = new Set()
 
 const noGround: CohortGround = {
   sequenceStatus: 'archived',
-  policy: null,
+  policy: builtInPolicy,
   isPaused: false,
   country: 'US',
   timeZone: 'UTC',

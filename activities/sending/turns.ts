@@ -1,6 +1,6 @@
 import type { CohortGround, Decision, JourneySender, Move, Traveller } from '../../db/journeys.ts'
 import type { JourneyMessage } from '../../db/messages.ts'
-import { builtInPolicy, type NotSentReason } from '../../workflows/contracts/sending.ts'
+import type { NotSentReason } from '../../workflows/contracts/sending.ts'
 import type { MessageStep, SequenceDefinition } from '../../workflows/contracts/sequences.ts'
 import { parseDuration } from '../../workflows/rules/durations.ts'
 import { type PersonFacts, type Walked, walk, walkOn } from '../../workflows/rules/journeys.ts'
@@ -222,8 +222,7 @@ function isUnclear({ status, lookUp }: JourneyMessage): boolean {
 
 /** When the journey goes on as if the message had been sent. */
 function goesOnAt({ unconfirmedAt }: JourneyMessage, { policy }: CohortGround): Date {
-  const { unconfirmedAfter } = policy ?? builtInPolicy
-  return later(unconfirmedAt ?? new Date(0), parseDuration(unconfirmedAfter) ?? 0)
+  return later(unconfirmedAt ?? new Date(0), parseDuration(policy.unconfirmedAfter) ?? 0)
 }
 
 function later(at: Date, ms: number): Date {
