@@ -1,7 +1,8 @@
-import type { Channel, Purpose, SendingPolicy } from '../workflows/contracts/sending.ts'
+import type { Purpose, SendingPolicy } from '../workflows/contracts/sending.ts'
 import type { EnrolmentStatus, SequenceDefinition, SequenceStatus } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
 import { wholePolicy } from './policies.ts'
+import type { NewSender } from './senders.ts'
 
 /** What is the same for everybody in a cohort. */
 export interface CohortGround {
@@ -14,15 +15,8 @@ export interface CohortGround {
   senders: JourneySender[]
 }
 
-export interface JourneySender {
+export interface JourneySender extends NewSender {
   id: string
-  channel: Channel
-  provider: string
-  name: string
-  address: string
-  replyTo: string | null
-  postalAddress: string | null
-  ratePerSecond: number | null
   nextSlotAt: Date | null
   isPaused: boolean
 }

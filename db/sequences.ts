@@ -1,6 +1,6 @@
-import type { Channel } from '../workflows/contracts/sending.ts'
 import type { SequenceDefinition, SequenceStatus } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
+import type { NewSender } from './senders.ts'
 
 export interface Sequence {
   id: string
@@ -113,13 +113,7 @@ export function listSequenceVersions(
 }
 
 /** Who sends a sequence's messages, as far as a definition has to fit to them. */
-export interface SequenceSender {
-  channel: Channel
-  name: string
-  address: string
-  replyTo: string | null
-  postalAddress: string | null
-}
+export type SequenceSender = Pick<NewSender, 'channel' | 'name' | 'address' | 'replyTo' | 'postalAddress'>
 
 export async function findSequenceSender(tx: Tx, id: string): Promise<SequenceSender | null> {
   const [row] = await tx<SequenceSender[]>`
