@@ -8,3 +8,7 @@ export type Clock = () => Date
 export function decisionTime(clock: Clock, workflowNow: number): Date {
   return new Date(Math.max(workflowNow, clock().getTime()))
 }
+
+export function later(at: Date, ms: number): Date {
+  return new Date(at.getTime() + ms)
+}

@@ -3,6 +3,7 @@ import type { Tx } from '../../db/client.ts'
 import { moveOn } from '../../db/journeys.ts'
 import { type MessageOutcome, recordOutcomes } from '../../db/messages.ts'
 import { pauseSlots } from '../../db/sender-slots.ts'
+import { later } from '../clock.ts'
 import { problemOf } from '../failures.ts'
 import { type EmailChannel, ProviderError, type SendOutcome } from '../ports.ts'
 import type { Claimed } from './claims.ts'
@@ -112,8 +113,4 @@ async function giveBack(
     if (reason !== null) tally.notSent(reason)
     tally.due(traveller.seat, again, now())
   }
-}
-
-function later(at: Date, ms: number): Date {
-  return new Date(at.getTime() + ms)
 }

@@ -3,6 +3,7 @@ import type { NotSentReason } from '../../workflows/contracts/sending.ts'
 import type { MessageStep } from '../../workflows/contracts/sequences.ts'
 import { decideSend, type SendDecision } from '../../workflows/rules/send-decision.ts'
 import { possibleZones } from '../../workflows/rules/zones.ts'
+import { later } from '../clock.ts'
 import type { TurnContext } from './turns.ts'
 
 /** A call that has not begun this long after its claim is not made: what was decided holds for so long and no longer. */
@@ -41,6 +42,6 @@ export function decideMessage(
     decideSend({ purpose, channel, arrivedAt, expiresAfter, now: at }, person, ground.policy)
   const decided = decideAt(now)
   // It must still be right when the call begins.
-  const decision = decided.do === 'send' ? decideAt(new Date(now.getTime() + startWithinMs)) : decided
+  const decision = decided.do === 'send' ? decideAt(later(now, startWithinMs)) : decided
   return decision.do === 'send' ? { do: 'send', sender } : decision
 }

@@ -5,6 +5,7 @@ import type { MessageStep, SequenceDefinition } from '../../workflows/contracts/
 import { parseDuration } from '../../workflows/rules/durations.ts'
 import { type PersonFacts, type Walked, walk, walkOn } from '../../workflows/rules/journeys.ts'
 import { possibleZones } from '../../workflows/rules/zones.ts'
+import { later } from '../clock.ts'
 import { deferral, holding } from './decisions.ts'
 import { decideMessage, type MessageDecision } from './message-decisions.ts'
 import { moveOf } from './moves.ts'
@@ -223,8 +224,4 @@ function isUnclear({ status, lookUp }: JourneyMessage): boolean {
 /** When the journey goes on as if the message had been sent. */
 function goesOnAt({ unconfirmedAt }: JourneyMessage, { policy }: CohortGround): Date {
   return later(unconfirmedAt ?? new Date(0), parseDuration(policy.unconfirmedAfter) ?? 0)
-}
-
-function later(at: Date, ms: number): Date {
-  return new Date(at.getTime() + ms)
 }

@@ -11,6 +11,7 @@ import {
 } from '../../db/messages.ts'
 import { lockPersons } from '../../db/person-locks.ts'
 import { pauseSlots } from '../../db/sender-slots.ts'
+import { later } from '../clock.ts'
 import { ProviderError } from '../ports.ts'
 import { mendedAfterMs, type SendingWorld } from './deliveries.ts'
 import { startWithinMs } from './message-decisions.ts'
@@ -82,7 +83,7 @@ async function repeatCall(
     if (!(error instanceof ProviderError)) throw error
     // Whatever this call met, the one before may have been taken: only the provider's own word ends that.
     const at = now()
-    const again = new Date(at.getTime() + pauseMs(error, at.getTime() - batch.firstCalledAt.getTime()))
+    const again = later(at, pauseMs(error, at.getTime() - batch.firstCalledAt.getTime()))
     if (error.outcome === 'retryAfter') await as((tx) => pauseSlots(tx, batch.senderId, again))
     for (const { traveller } of turns) tally.due(traveller.seat, again, at)
   }
@@ -194,7 +195,7 @@ async function lookUp(turns: readonly UnclearTurn[], world: SendingWorld, settin
     }
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error
-    const again = new Date(now().getTime() + (error.retryAfterMs ?? againMs))
+    const again = later(now(), error.retryAfterMs ?? againMs)
     for (const { traveller } of asking) tally.due(traveller.seat, again, now())
   }
 }
