@@ -10,24 +10,22 @@ export interface SlotBlock {
   nextAt: Date
 }
 
-/** No time is given out that is further ahead: it is how a sender's own times are told from a pause. */
-const mostAheadMs = 10_000
+/**
+ * No time is given out that is further ahead: a slow sender would hold a worker that others need, and its own times could not be told from a
+ * pause.
+ */
+export const mostAheadMs = 10_000
 
 /**
- * Reserves up to `wanted` times of a sender with a rate, none later than `aheadMs`, at most 10 s, from now. Exact over all workers: each time is given out
- * once. One that is not used is lost.
+ * Reserves up to `wanted` times of a sender with a rate, none more than 10 s ahead. Exact over all workers: each time is given out once. One that
+ * is not used is lost.
  */
-export async function reserveSlots(
-  tx: Tx,
-  senderId: string,
-  wanted: number,
-  { now, aheadMs }: { now: Date; aheadMs: number },
-): Promise<SlotBlock> {
+export async function reserveSlots(tx: Tx, senderId: string, wanted: number, now: Date): Promise<SlotBlock> {
   const [sender] = await tx<{ at: Date; rate: number }[]>`
     select greatest(next_slot_at, ${now}) as at, rate_per_second::float8 as rate from senders where id = ${senderId} for no key update`
   if (!sender) return { count: 0, at: now, everyMs: 0, nextAt: now }
   const everyMs = 1000 / sender.rate
-  const openMs = now.getTime() + Math.min(aheadMs, mostAheadMs) - sender.at.getTime()
+  const openMs = now.getTime() + mostAheadMs - sender.at.getTime()
   const count = Math.max(0, Math.min(wanted, Math.floor(openMs / everyMs) + 1))
   // Upwards: a sender may be slower than its rate by a part of a millisecond, never faster.
   const nextAt = new Date(Math.ceil(sender.at.getTime() + count * everyMs))

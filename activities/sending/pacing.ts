@@ -1,6 +1,6 @@
 import type { Tx } from '../../db/client.ts'
 import type { JourneySender } from '../../db/journeys.ts'
-import { reserveSlots } from '../../db/sender-slots.ts'
+import { mostAheadMs, reserveSlots } from '../../db/sender-slots.ts'
 import type { Candidate } from './outgoing.ts'
 
 export interface Timed {
@@ -17,8 +17,6 @@ export interface Paced {
   refused: Timed[]
 }
 
-/** How far ahead a sender's times are reserved: longer, and a slow one would hold a worker that others need. */
-const reserveAheadMs = 10_000
 /** Messages whose times lie this close together leave in one call, at the time of the last. */
 export const oneCallMs = 1_000
 
@@ -50,14 +48,14 @@ async function paceExactly(
   { going, later, refused }: Paced,
   now: Date,
 ): Promise<void> {
-  const { count, at, everyMs, nextAt } = await reserveSlots(tx, id, candidates.length, { now, aheadMs: reserveAheadMs })
+  const { count, at, everyMs, nextAt } = await reserveSlots(tx, id, candidates.length, now)
   const groups = new Map<number, number[]>()
   for (const [index, candidate] of candidates.entries()) {
     const slotMs = at.getTime() + index * everyMs
     if (index >= count) {
       // Not reserved: who comes first then is served. Those who are refused together come again together.
       const waitMs = (index - count) * everyMs
-      refused.push({ candidate, at: new Date(nextAt.getTime() + waitMs - (waitMs % reserveAheadMs)) })
+      refused.push({ candidate, at: new Date(nextAt.getTime() + waitMs - (waitMs % mostAheadMs)) })
     } else if (slotMs < now.getTime() + oneCallMs) going.push({ candidate, at: new Date(slotMs) })
     else {
       const groupMs = now.getTime() + Math.ceil((slotMs - now.getTime()) / oneCallMs) * oneCallMs
