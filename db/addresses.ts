@@ -20,3 +20,9 @@ export function addressHash(organisationId: string, channel: Channel, address: s
 export function contactAddressHash(organisationId: string, channel: Channel, address: string): Buffer {
   return addressHash(organisationId, channel === 'email' ? 'email' : 'sms', address)
 }
+
+/** Whether these hashes are of one address. None (null) is the same as none; what was never read (undefined) is like nothing. */
+export function isSameAddress(one: Uint8Array | null | undefined, other: Uint8Array | null): boolean {
+  if (!one || !other) return one === other
+  return Buffer.compare(one, other) === 0
+}

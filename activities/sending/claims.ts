@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { isSameAddress } from '../../db/addresses.ts'
 import type { Tx } from '../../db/client.ts'
 import { type CohortGround, type Move, moveOn, recordDecisions } from '../../db/journeys.ts'
 import { claimMessages, type MessageBatch, skipMessages } from '../../db/messages.ts'
@@ -58,7 +59,7 @@ export async function openTurns(tx: Tx, cohort: CohortRef, opening: Opening): Pr
   const candidates: Candidate[] = []
   const budget: RenderBudget = { leftMs: renderMs }
   for (const traveller of people) {
-    if (!sameBytes(hashes.get(traveller.enrolmentId), traveller.emailHash)) {
+    if (!isSameAddress(hashes.get(traveller.enrolmentId), traveller.emailHash)) {
       tally.due(traveller.seat, now, now) // the address has changed since its turn was taken
       continue
     }
@@ -195,8 +196,4 @@ function held(
     ...(reason === 'missing_variable' && { notSent: reason }),
     decision: holding(traveller, walked.stepKey, reason, now, detail),
   }
-}
-
-function sameBytes(one: Uint8Array | null | undefined, other: Uint8Array | null): boolean {
-  return one === other || (one instanceof Uint8Array && other !== null && Buffer.from(one).equals(other))
 }

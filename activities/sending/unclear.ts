@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { isSameAddress } from '../../db/addresses.ts'
 import type { Tx } from '../../db/client.ts'
 import {
   type MessageOutcome,
@@ -149,12 +150,11 @@ async function mayAllGo(
   const { people, context } = await turnContext(tx, sequenceId, open, { now, exceptBatchId: batchId })
   const unsent: TurnContext = { ...context, messagesOf: () => [] }
   const addresses = new Map(open.map(({ enrolmentId, addressHash }) => [enrolmentId, addressHash]))
-  return people.every((traveller) => {
-    const address = addresses.get(traveller.enrolmentId)
-    const isSame =
-      address !== undefined && traveller.emailHash !== null && Buffer.from(address).equals(traveller.emailHash)
-    return isSame && decideTurn(traveller, unsent).is === 'send'
-  })
+  return people.every(
+    (traveller) =>
+      isSameAddress(addresses.get(traveller.enrolmentId), traveller.emailHash) &&
+      decideTurn(traveller, unsent).is === 'send',
+  )
 }
 
 async function lookUp(turns: readonly UnclearTurn[], world: SendingWorld, settings: UnclearSettings): Promise<void> {
