@@ -52,12 +52,11 @@ export interface Seated {
   enrolmentId: string
   contactId: string
   emailHash: Uint8Array | null
-  version: number
 }
 
 export async function seatedIn(tx: Tx, cohortId: string, seats: readonly number[]): Promise<Seated[]> {
   return tx<Seated[]>`
-    select seat, enrolments.id as enrolment_id, contact_id, email_hash, version
+    select seat, enrolments.id as enrolment_id, contact_id, email_hash
     from enrolments join contacts on contacts.id = contact_id
     where cohort_id = ${cohortId} and seat = any(${[...seats]})`
 }
@@ -72,7 +71,6 @@ export interface Traveller {
   version: number
   stepKey: string | null
   arrivedAt: Date
-  enteredAt: Date
   contactId: string
   externalId: string | null
   email: string | null
@@ -100,8 +98,7 @@ export async function travellers(
 ): Promise<Traveller[]> {
   return tx<Traveller[]>`
     select enrolments.id as enrolment_id, seat, status, reason, version, step_key, coalesce(arrived_at, enrolments.created_at) as arrived_at,
-      enrolments.created_at as entered_at, contacts.id as contact_id, external_id, email, email_hash, phone, country, time_zone,
-      language, properties, uuidv7() as message_id,
+      contacts.id as contact_id, external_id, email, email_hash, phone, country, time_zone, language, properties, uuidv7() as message_id,
       array(
         select coalesce(purpose, 'all') from suppressions
         where suppressions.organisation_id = enrolments.organisation_id and channel = 'email' and address_hash = email_hash
