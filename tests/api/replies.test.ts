@@ -1,14 +1,15 @@
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { inboundWorld, soon } from '../support/inbound-world.ts'
-import { messageRow, senderRow } from '../support/message-rows.ts'
+import { messageRow } from '../support/message-rows.ts'
 import { contactRow, journeyRow } from '../support/people-rows.ts'
+import { senderRow } from '../support/sender-rows.ts'
 
 const { database, organisationId, neighbour, stories, ...world } = await inboundWorld()
 const { lines, newEmail, say, recipient, replyFrom, messageOf, eventsOf, journeyOf, inboundOf } = world
 
 test('a reply ends the journey before it is answered, and whoever waits for it is told', async () => {
-  await senderRow(database, organisationId, 'Answers@Replies.test')
+  await senderRow(database, organisationId, { address: 'Answers@Replies.test' })
   const { email, messageId, contactId, enrolmentId, workflowId } = await recipient({ exitOn: ['reply'] })
   await say({ id: 'reply-1', fact: replyFrom(email, 'answers@replies.test') })
   expect(await journeyOf(enrolmentId)).toEqual({ status: 'exited', reason: 'reply' })
@@ -18,7 +19,7 @@ test('a reply ends the journey before it is answered, and whoever waits for it i
 })
 
 test('what a machine has answered is no reply', async () => {
-  await senderRow(database, organisationId, 'machines@replies.test')
+  await senderRow(database, organisationId, { address: 'machines@replies.test' })
   const { email, messageId, contactId, enrolmentId } = await recipient({ exitOn: ['reply'] })
   await say({ id: 'auto', fact: replyFrom(email, 'machines@replies.test', { isAutomatic: true }) })
   expect(await journeyOf(enrolmentId)).toMatchObject({ status: 'active' })
@@ -27,7 +28,7 @@ test('what a machine has answered is no reply', async () => {
 })
 
 test('a reply counts for the message that it names, else for the newest, also from an address that nobody has', async () => {
-  await senderRow(database, organisationId, 'named@replies.test')
+  await senderRow(database, organisationId, { address: 'named@replies.test' })
   const at = (minute: number) => new Date(Date.UTC(2026, 0, 5, 12, minute))
   const { email, contactId, messageId: first } = await recipient()
   const later = { contactId, email, claimedAt: at(30) }
@@ -46,7 +47,7 @@ test('a reply counts for the message that it names, else for the newest, also fr
 })
 
 test("nobody's message is answered by naming it from the address of somebody else whom we know", async () => {
-  await senderRow(database, organisationId, 'others@replies.test')
+  await senderRow(database, organisationId, { address: 'others@replies.test' })
   const [one, other] = [await recipient({ exitOn: ['reply'] }), await recipient({ exitOn: ['reply'] })]
   const inReplyTo = [`<${one.messageId}@mail.test>`]
   await say({ id: crypto.randomUUID(), fact: replyFrom(other.email, 'others@replies.test', { inReplyTo }) })
@@ -59,7 +60,7 @@ async function sharing(address: string, hasWritten: readonly boolean[]) {
   const owners = await Promise.all(hasWritten.map(async () => (await neighbour()).organisationId))
   const email = newEmail()
   const sides = owners.map(async (owner, index) => {
-    await senderRow(database, owner, address)
+    await senderRow(database, owner, { address })
     const contactId = await contactRow(database, owner, { email: email.toUpperCase() })
     const messageId = hasWritten[index] === true ? await messageRow(database, owner, { contactId, email }) : ''
     return { owner, contactId, messageId }
@@ -92,7 +93,7 @@ test('an answer that names a message goes to the organisation that has sent it, 
 })
 
 test('what was written to an address that the person has left makes nobody at the new one a writer', async () => {
-  await senderRow(database, organisationId, 'left@replies.test')
+  await senderRow(database, organisationId, { address: 'left@replies.test' })
   const email = newEmail()
   const contactId = await contactRow(database, organisationId, { email })
   await messageRow(database, organisationId, { contactId, email: 'before@people.test' })
@@ -101,7 +102,7 @@ test('what was written to an address that the person has left makes nobody at th
 })
 
 test('an answer from nobody whom we know, or to nobody, is kept as unmatched once', async () => {
-  await senderRow(database, organisationId, 'lonely@replies.test')
+  await senderRow(database, organisationId, { address: 'lonely@replies.test' })
   for (const [id, to] of [
     ['stranger', 'lonely@replies.test'],
     ['astray', 'nobody@replies.test'],
@@ -113,7 +114,7 @@ test('an answer from nobody whom we know, or to nobody, is kept as unmatched onc
 })
 
 test('everyone who has the address a reply came from has replied', async () => {
-  await senderRow(database, organisationId, 'both@replies.test')
+  await senderRow(database, organisationId, { address: 'both@replies.test' })
   const one = await recipient({ exitOn: ['reply'] })
   const twin = await contactRow(database, organisationId, { email: one.email })
   const { enrolmentId } = await journeyRow(database, organisationId, twin, { exitOn: ['reply'] })

@@ -4,7 +4,8 @@ import { addressHash } from '../../db/addresses.ts'
 import { suppress } from '../../db/suppressions.ts'
 import type { MessageStep, Step } from '../../workflows/contracts/sequences.ts'
 import { testApi } from '../support/api.ts'
-import { peopleRows, senderRow, sequenceRow } from '../support/sequence-rows.ts'
+import { senderRow } from '../support/sender-rows.ts'
+import { peopleRows, sequenceRow } from '../support/sequence-rows.ts'
 
 const { ask, database, organisationId, neighbour } = await testApi()
 const senderId = await senderRow(database, organisationId)

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { enrolContacts } from '../../db/cohorts.ts'
 import { testApi } from '../support/api.ts'
-import { peopleRows, senderRow, sequenceRow, welcome } from '../support/sequence-rows.ts'
+import { senderRow } from '../support/sender-rows.ts'
+import { peopleRows, sequenceRow, welcome } from '../support/sequence-rows.ts'
 
 const { ask, database, organisationId, neighbour, stories, system } = await testApi()
 const now = new Date('2026-01-05T12:00:00Z')

@@ -4,8 +4,9 @@ import { addressHash } from '../../db/addresses.ts'
 import { lockPersons } from '../../db/person-locks.ts'
 import { eventually } from '../support/eventually.ts'
 import { inboundWorld, soon } from '../support/inbound-world.ts'
-import { messageRow, senderRow } from '../support/message-rows.ts'
+import { messageRow } from '../support/message-rows.ts'
 import { contactRow } from '../support/people-rows.ts'
+import { senderRow } from '../support/sender-rows.ts'
 import { signed } from '../support/webhooks.ts'
 
 const { url, database, system, organisationId, neighbour, stories, ...world } = await inboundWorld()

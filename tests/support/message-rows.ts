@@ -1,15 +1,7 @@
 import { addressHash } from '../../db/addresses.ts'
 import type { Database } from '../../db/client.ts'
 import type { MessageStatus, Purpose } from '../../workflows/contracts/sending.ts'
-
-/** A sender's row. Returns its id. */
-export function senderRow(database: Database, organisationId: string, address = 'hello@sender.test'): Promise<string> {
-  return database.as(organisationId, async (tx) => {
-    const [row] = await tx<{ id: string }[]>`
-      insert into senders (channel, provider, name, address) values ('email', 'resend', 'Sender', ${address}) returning id`
-    return idOf(row)
-  })
-}
+import { rowId } from './row-id.ts'
 
 interface MessageToInsert {
   contactId: string
@@ -40,7 +32,7 @@ export function messageRow(database: Database, organisationId: string, message: 
       headers: { 'List-Unsubscribe': '<https://throughline.test/u/x>' },
       tags: { organisation: organisationId },
     }
-    const [row] = await tx<{ id: string }[]>`
+    const rows = await tx`
       insert into messages (act_key, contact_id, channel, purpose, sender_id, enrolment_id, sequence_id, step_key, address_hash,
         rendered, status, claim, claimed_at, sent_at, unconfirmed_at, look_up, provider_message_id, created_at)
       values (${`test/${crypto.randomUUID()}`}, ${contactId}, 'email', ${purpose}, ${senderId ?? null}, ${enrolmentId ?? null},
@@ -48,11 +40,6 @@ export function messageRow(database: Database, organisationId: string, message: 
         ${crypto.randomUUID()}, ${claimedAt}, ${status === 'sent' ? claimedAt : null}, ${isUnconfirmed ? claimedAt : null},
         ${isUnconfirmed ? 'not_possible' : null}, ${providerMessageId ?? null}, ${claimedAt})
       returning id`
-    return idOf(row)
+    return rowId(rows)
   })
-}
-
-function idOf(row: { id: string } | undefined): string {
-  if (!row) throw new Error('insert returned no row')
-  return row.id
 }

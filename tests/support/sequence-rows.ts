@@ -2,23 +2,9 @@ import { addressHash } from '../../db/addresses.ts'
 import type { Database } from '../../db/client.ts'
 import { insertSequence, setSequenceStatus } from '../../db/sequences.ts'
 import type { SequenceDefinition, SequenceStatus } from '../../workflows/contracts/sequences.ts'
+import { senderRow } from './sender-rows.ts'
 
 const now = new Date('2026-01-05T12:00:00Z')
-
-/** A sender of e-mails. Returns its id. */
-export async function senderRow(
-  database: Database,
-  organisationId: string,
-  { channel = 'email', postalAddress = '1 Main Street' }: { channel?: string; postalAddress?: string | null } = {},
-): Promise<string> {
-  const rows = await database.as(
-    organisationId,
-    (tx) => tx<{ id: string }[]>`
-      insert into senders (channel, provider, name, address, postal_address)
-      values (${channel}, 'resend', 'Fixit', 'hello@fixit.test', ${postalAddress}) returning id`,
-  )
-  return idOf(rows)
-}
 
 /** So many people with e-mail addresses of their own. Returns their ids in order. */
 export async function peopleRows(database: Database, organisationId: string, count: number): Promise<string[]> {
@@ -60,9 +46,4 @@ export async function sequenceRow(
     await setSequenceStatus(tx, id, status, now)
     return id
   })
-}
-
-function idOf(rows: readonly { id: string }[]): string {
-  if (!rows[0]) throw new Error('insert returned no row')
-  return rows[0].id
 }
