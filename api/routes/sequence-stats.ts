@@ -74,7 +74,7 @@ export function sequenceStatsRoutes(): Endpoint[] {
                 key,
                 type: typeOf(definition, key),
                 entered: entered.get(key) ?? 0,
-                ...messageCounts(messages.get(key)),
+                ...(messages.get(key) ?? noMessages),
                 ...endsOf(standing.filter(({ stepKey }) => stepKey === key)),
               })),
             },
@@ -98,10 +98,6 @@ function totalsOf(standing: readonly Standing[]): z.input<typeof SequenceStats>[
 function endsOf(standing: readonly Standing[]) {
   const exited = reasonsOf(withStatus(standing, 'exited'))
   return { converted: exited['goal'] ?? 0, exited }
-}
-
-function messageCounts(messages: StepMessages | undefined): StepMessages {
-  return messages ?? noMessages
 }
 
 const noMessages: StepMessages = {
