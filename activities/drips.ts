@@ -14,8 +14,8 @@ import { settleUnclear } from './sending/unclear.ts'
 
 export type DripActivities = ReturnType<typeof createDripActivities>
 
-/** Of the 3 s after which a silent worker is given up (`sendBatch`). */
-const beatMs = 800
+/** How often `advance` gives a sign of life, within the 3 s after which a silent worker is given up (`sendBatch`). */
+export const advanceBeatMs = 800
 
 /** Whose turns are taken in one transaction: as many as a provider takes in one call. */
 const seatsPerTurn = 100
@@ -98,7 +98,7 @@ export function createDripActivities({
             return { ...opened, refusals }
           }
         },
-        beatMs,
+        advanceBeatMs,
       )
     },
 

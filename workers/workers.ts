@@ -2,7 +2,7 @@ import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/w
 import type { Sql } from 'postgres'
 import { createCampaignActivities } from '../activities/campaigns.ts'
 import type { Clock } from '../activities/clock.ts'
-import { createDripActivities, type DripSettings } from '../activities/drips.ts'
+import { advanceBeatMs, createDripActivities, type DripSettings } from '../activities/drips.ts'
 import { createEnrollingActivities } from '../activities/enrolling.ts'
 import { createFailureInterceptor } from '../activities/failures.ts'
 import { createOutboxActivities } from '../activities/outbox.ts'
@@ -95,7 +95,7 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
       taskQueue: sendsQueue,
       maxConcurrentActivityTaskExecutions: concurrentSends,
       // By itself the SDK would keep back heartbeats for most of the three seconds that a batch of sends may be silent.
-      maxHeartbeatThrottleInterval: '800 milliseconds',
+      maxHeartbeatThrottleInterval: advanceBeatMs,
       activities: { advance },
     }),
   ])
