@@ -1,7 +1,8 @@
-import type { Purpose, SendingPolicy } from '../workflows/contracts/sending.ts'
+import type { SendingPolicy } from '../workflows/contracts/sending.ts'
 import type { EnrolmentStatus, SequenceDefinition, SequenceStatus } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
 import { wholePolicy } from './policies.ts'
+import { type Reach, reachColumns } from './reach.ts'
 import type { NewSender } from './senders.ts'
 
 /** What is the same for everybody in a cohort. */
@@ -62,7 +63,7 @@ export async function seatedIn(tx: Tx, cohortId: string, seats: readonly number[
 }
 
 /** Somebody on the way, as known inside their turn. */
-export interface Traveller {
+export interface Traveller extends Reach {
   enrolmentId: string
   seat: number
   status: EnrolmentStatus
@@ -80,12 +81,6 @@ export interface Traveller {
   timeZone: string | null
   language: string | null
   properties: Record<string, unknown>
-  /** The purposes for which the address is suppressed; 'all' for every one. */
-  suppressedFor: (Purpose | 'all')[]
-  /** The newest word on marketing e-mail. */
-  consent: 'granted' | 'withdrawn' | null
-  /** When the last marketing message to them went, or may have gone. */
-  lastSentAt: Date | null
   /** A fresh id for the message that they may get now. */
   messageId: string
 }
@@ -99,21 +94,7 @@ export async function travellers(
   return tx<Traveller[]>`
     select enrolments.id as enrolment_id, seat, status, reason, version, step_key, coalesce(arrived_at, enrolments.created_at) as arrived_at,
       contacts.id as contact_id, external_id, email, email_hash, phone, country, time_zone, language, properties, uuidv7() as message_id,
-      array(
-        select coalesce(purpose, 'all') from suppressions
-        where suppressions.organisation_id = enrolments.organisation_id and channel = 'email' and address_hash = email_hash
-          and lifted_at is null
-      ) as suppressed_for,
-      (
-        select state from consents where contact_id = contacts.id and channel = 'email' and purpose = 'marketing'
-        order by given_at desc, id desc limit 1
-      ) as consent,
-      (
-        select claimed_at from messages
-        where messages.contact_id = contacts.id and claimed_at is not null and purpose = 'marketing'
-          and messages.status in ('sending', 'unconfirmed', 'sent') and batch_id is distinct from ${exceptBatchId}
-        order by claimed_at desc limit 1
-      ) as last_sent_at
+      ${reachColumns(tx, exceptBatchId)}
     from enrolments join contacts on contacts.id = contact_id
     where enrolments.id = any(${[...enrolmentIds]})
     order by seat`

@@ -1,7 +1,8 @@
-import type { Purpose, SendingPolicy } from '../workflows/contracts/sending.ts'
+import type { SendingPolicy } from '../workflows/contracts/sending.ts'
 import { addressHash } from './addresses.ts'
 import type { Tx } from './client.ts'
 import { wholePolicy } from './policies.ts'
+import { type Reach, reachColumns } from './reach.ts'
 
 /** What the organisation says of times. */
 export interface PreviewGround {
@@ -29,51 +30,20 @@ export interface PreviewedPerson {
   properties: Record<string, unknown>
 }
 
-/** What decides whether messages reach them. */
-export interface PreviewedReach {
-  isSuppressed: boolean
-  consent: 'granted' | 'withdrawn' | null
-  lastSentAt: Date | null
-}
-
-/** A contact as a message of this purpose would meet it now. Null when there is none. */
-export async function previewedContact(
-  tx: Tx,
-  contactId: string,
-  purpose: Purpose,
-): Promise<(PreviewedPerson & PreviewedReach) | null> {
-  const [row] = await tx<(PreviewedPerson & PreviewedReach)[]>`
-    select external_id, email, phone, country, time_zone, language, properties,
-      exists (
-        select from suppressions where channel = 'email' and address_hash = email_hash and lifted_at is null
-          and (purpose is null or purpose = ${purpose})
-      ) as is_suppressed,
-      (
-        select state from consents where contact_id = contacts.id and channel = 'email' and purpose = ${purpose}
-        order by given_at desc, id desc limit 1
-      ) as consent,
-      (
-        select claimed_at from messages
-        where contact_id = contacts.id and purpose = 'marketing' and claimed_at is not null
-          and status in ('sending', 'unconfirmed', 'sent')
-        order by claimed_at desc limit 1
-      ) as last_sent_at
+/** A contact as a message would meet it now. Null when there is none. */
+export async function previewedContact(tx: Tx, contactId: string): Promise<(PreviewedPerson & Reach) | null> {
+  const [row] = await tx<(PreviewedPerson & Reach)[]>`
+    select external_id, email, phone, country, time_zone, language, properties, ${reachColumns(tx, null)}
     from contacts where id = ${contactId} and erased_at is null`
   return row ?? null
 }
 
 /** The same of somebody who is no contact: only of their address something may be known. */
-export async function previewedStranger(
-  tx: Tx,
-  organisationId: string,
-  email: string | null,
-  purpose: Purpose,
-): Promise<PreviewedReach> {
+export async function previewedStranger(tx: Tx, organisationId: string, email: string | null): Promise<Reach> {
   const hash = email === null ? null : addressHash(organisationId, 'email', email)
-  const [row] = await tx<{ isSuppressed: boolean }[]>`
-    select exists (
-      select from suppressions where channel = 'email' and address_hash = ${hash} and lifted_at is null
-        and (purpose is null or purpose = ${purpose})
-    ) as is_suppressed`
-  return { isSuppressed: row?.isSuppressed ?? false, consent: null, lastSentAt: null }
+  const [row] = await tx<Reach[]>`
+    select ${reachColumns(tx, null)}
+    from (select null::uuid as id, ${organisationId}::uuid as organisation_id, ${hash}::bytea as email_hash) as contacts`
+  if (!row) throw new Error('a select without a table returned no row')
+  return row
 }

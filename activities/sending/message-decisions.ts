@@ -1,4 +1,5 @@
 import type { JourneySender, Traveller } from '../../db/journeys.ts'
+import { isSuppressed } from '../../db/reach.ts'
 import type { NotSentReason } from '../../workflows/contracts/sending.ts'
 import type { MessageStep } from '../../workflows/contracts/sequences.ts'
 import { decideSend, type SendDecision } from '../../workflows/rules/send-decision.ts'
@@ -29,11 +30,11 @@ export function decideMessage(
   const sender = ground.senders.find(({ id }) => id === senderId)
   if (!sender) throw new Error('the sequence has no such sender')
   if (sender.isPaused) return { do: 'defer', reason: 'paused', until: null, zone: null }
-  const { email: address, consent, lastSentAt, suppressedFor } = traveller
+  const { email: address, consent, lastSentAt } = traveller
   const person = {
     address,
     zones: possibleZones(traveller, ground),
-    isSuppressed: suppressedFor.includes('all') || suppressedFor.includes(purpose),
+    isSuppressed: isSuppressed(traveller, purpose),
     consent,
     lastSentAt,
   }

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Tx } from '../../db/client.ts'
+import { isSuppressed, type Reach } from '../../db/reach.ts'
 import {
   type PreviewedPerson,
-  type PreviewedReach,
   type PreviewGround,
   previewedContact,
   previewedStranger,
@@ -118,7 +118,7 @@ nothing more is heard of them: waits for an event run to their time-out. Nothing
           const { definition, version: shown } = await previewedDefinition(tx, id, body.definition, budget)
           const sender = await findSequenceSender(tx, definition.senderId)
           if (!sender) throw new Problem('not_allowed_now', 'Its sender is missing.')
-          const person = await previewedPerson(tx, caller.organisationId, body, definition)
+          const person = await previewedPerson(tx, caller.organisationId, body)
           const ground = await previewGround(tx)
           const at = body.at === undefined ? now : new Date(body.at)
           return { version: shown, definition, sender, person, ...planOf(definition, person, ground, at) }
@@ -132,15 +132,14 @@ nothing more is heard of them: waits for an event run to their time-out. Nothing
 
 function planOf(
   definition: Definition,
-  person: PreviewedPerson & PreviewedReach,
+  person: PreviewedPerson & Reach,
   { policy, timeZone }: PreviewGround,
   at: Date,
 ): { zones: readonly string[]; plan: PlanEntry[] } {
   const zones = possibleZones(person, { timeZone })
-  const { isSuppressed, consent, lastSentAt, email: address, properties } = person
-  const facts = { properties, events: new Set<string>() }
-  const recipient = { address, zones, isSuppressed, consent, lastSentAt, facts }
-  return { zones, plan: planJourney(definition, recipient, policy, at) }
+  const recipient = { ...person, address: person.email, zones, isSuppressed: isSuppressed(person, definition.purpose) }
+  const facts = { properties: person.properties, events: new Set<string>() }
+  return { zones, plan: planJourney(definition, { ...recipient, facts }, policy, at) }
 }
 
 async function previewedDefinition(
@@ -159,10 +158,9 @@ async function previewedPerson(
   tx: Tx,
   organisationId: string,
   { contactId, contact }: z.output<typeof Previewed>,
-  { purpose }: Definition,
-): Promise<PreviewedPerson & PreviewedReach> {
-  if (contact) return { ...contact, ...(await previewedStranger(tx, organisationId, contact.email, purpose)) }
-  return found(contactId === undefined ? null : await previewedContact(tx, contactId, purpose), 'contact')
+): Promise<PreviewedPerson & Reach> {
+  if (contact) return { ...contact, ...(await previewedStranger(tx, organisationId, contact.email)) }
+  return found(contactId === undefined ? null : await previewedContact(tx, contactId), 'contact')
 }
 
 /** A preview is nobody's message: its link leads nowhere. */

@@ -94,6 +94,19 @@ test('a contact is met as a message would meet them: suppressed, without consent
   await database.as(organisationId, (tx) => tx`update policies set policy = '{}'`)
 })
 
+test('of somebody who is no contact it is known whether their address is suppressed for such messages', async () => {
+  const marketing = await sequenceRow(database, organisationId, { senderId, steps: [hello] })
+  const notice = await sequenceRow(database, organisationId, { senderId, steps: [hello], purpose: 'transactional' })
+  const contact = { ...chicago, email: 'stranger@example.test' }
+  const first = async (id: string) => (await planOf(id, { contact, at: '2026-01-05T15:00:00Z' })).plan[0]
+  expect(await first(marketing)).toMatchObject({ what: 'send' })
+  const by = { channel: 'email', purpose: 'marketing', reason: 'manual', actor: 'key:1' } as const
+  const hash = addressHash(organisationId, 'email', contact.email)
+  await database.as(organisationId, (tx) => suppress(tx, { ...by, addressHash: hash }))
+  expect(await first(marketing)).toMatchObject({ what: 'skip', reason: 'suppressed' })
+  expect(await first(notice)).toMatchObject({ what: 'send' })
+})
+
 test('a definition is tried before it is saved, and checked like one that is', async () => {
   const id = await sequenceRow(database, organisationId, { senderId, steps })
   const definition = {
