@@ -1,6 +1,6 @@
 import { type Figures, readOptions, report } from '../../bench/figures.ts'
 import { chaosCampaign, hasDamage as hasCampaignDamage } from './campaign.ts'
-import { chaosDrip, hasDamage as hasDripDamage } from './drip.ts'
+import { chaosDrip, hasDamage as hasDripDamage, hasHidden } from './drip.ts'
 
 type Say = (line: string) => void
 
@@ -31,7 +31,7 @@ async function campaign(seed: number, say: Say): Promise<Outcome> {
 async function drip(seed: number, say: Say): Promise<Outcome> {
   const size = { contacts: 1_000, kills: { worker: 15, standIn: 37, api: 8 }, lullMs: 5_000, frozenMs: 27_000 }
   const { keysAlive, keysExpired } = await chaosDrip(size, seed, say)
-  const hasDamage = hasDripDamage(keysAlive) || hasDripDamage(keysExpired)
+  const hasDamage = hasDripDamage(keysAlive) || hasDripDamage(keysExpired) || hasHidden(keysExpired)
   return { title: 'A sequence through two storms', figures: both(keysAlive, keysExpired), hasDamage }
 }
 

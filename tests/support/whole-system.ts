@@ -39,7 +39,6 @@ export interface WholeSystem extends AsyncDisposable {
   /** The messages that the sandbox has taken, oldest first; only those after the one of this number. */
   messages(provider: 'resend', since?: number): Promise<TakenMessage[]>
   addFault(fault: z.input<typeof Fault>): Promise<void>
-  liftFaults(): Promise<void>
   /** Has something happen at a provider. */
   happen(provider: 'resend', event: { type: string } & Record<string, unknown>): Promise<void>
   /** What the API and the workers write to. */
@@ -168,9 +167,8 @@ export async function wholeSystem(
       return TakenMessages.parse(await response.json()).data
     },
 
-    addFault: (fault) => tellSandbox('POST', 'faults', fault),
-    liftFaults: () => tellSandbox('DELETE', 'faults'),
-    happen: (provider, event) => tellSandbox('POST', 'events', { provider, ...event }),
+    addFault: (fault) => tellSandbox('faults', fault),
+    happen: (provider, event) => tellSandbox('events', { provider, ...event }),
 
     async database() {
       const { logins } = await planPostgres({ dataDir, port: config.postgres.port })
@@ -209,9 +207,9 @@ export async function wholeSystem(
     main?.kill('SIGTERM')
   }
 
-  async function tellSandbox(method: 'POST' | 'DELETE', path: string, body?: object): Promise<void> {
-    const { ok, status } = await fetch(`${sandboxUrl}/${path}`, { method, body: body ? JSON.stringify(body) : null })
-    if (!ok) throw new Error(`the sandbox answered ${status} to a ${method} of its ${path}`)
+  async function tellSandbox(path: string, body: object): Promise<void> {
+    const { ok, status } = await fetch(`${sandboxUrl}/${path}`, { method: 'POST', body: JSON.stringify(body) })
+    if (!ok) throw new Error(`the sandbox answered ${status} to a POST of its ${path}`)
   }
 
   function failed(what: string): never {
