@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi'
-import { type ProblemCode, ProblemDocument, problemMediaType, problems } from './problem.ts'
+import { Problem, type ProblemCode, ProblemDocument, problemDocument, problemMediaType, problems } from './problem.ts'
 import type { Endpoint } from './route.ts'
 
 const description = `Throughline runs the long stories of a business. Starting one answers 202 with \`links\`: \`events\` streams its progress.
@@ -13,12 +13,14 @@ const description = `Throughline runs the long stories of a business. Starting o
 - **Limits**: \`RateLimit\` tells how many requests are left, 429 comes with \`Retry-After\`.
 - **Times** are ISO 8601 in UTC, ids are UUIDs.`
 
+const exampleId = '7c9e6679-7425-40de-944b-e07fc1f90ae7'
+
 const IdempotencyKey = z
   .string()
   .min(1)
   .max(255)
   .optional()
-  .meta({ description: 'Makes it safe to send this request again', example: '7c9e6679-7425-40de-944b-e07fc1f90ae7' })
+  .meta({ description: 'Makes it safe to send this request again', example: exampleId })
 
 const limitHeaders = {
   RateLimit: 'How many requests are left, and for how many seconds (draft-ietf-httpapi-ratelimit-headers-08)',
@@ -35,17 +37,27 @@ export function openApiDocument(endpoints: readonly Endpoint[]) {
   for (const endpoint of endpoints) {
     paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: operation(endpoint) }
   }
-  return createDocument({
-    openapi: '3.1.0',
-    info: { title: 'Throughline', version: '1', description },
-    servers: [{ url: '/api/v1' }],
-    security: [{ apiKey: [] }],
-    tags: [...new Set(endpoints.map(({ tag }) => tag))].map((name) => ({ name })),
-    components: {
-      securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'An API key, `tl_<id>_<secret>`' } },
+  return createDocument(
+    {
+      openapi: '3.1.0',
+      info: { title: 'Throughline', version: '1', description },
+      servers: [{ url: '/api/v1' }],
+      security: [{ apiKey: [] }],
+      tags: [...new Set(endpoints.map(({ tag }) => tag))].map((name) => ({ name })),
+      components: {
+        securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'An API key, `tl_<id>_<secret>`' } },
+      },
+      paths,
     },
-    paths,
-  })
+    { override: ({ jsonSchema }) => exemplify(jsonSchema) },
+  )
+}
+
+/** The reference page makes up what it has no example of: of a time, a row of digits that fits the pattern. */
+function exemplify(schema: { format?: string; pattern?: string; examples?: unknown[] }): void {
+  if (schema.format !== 'date-time') return
+  delete schema.pattern
+  schema.examples ??= ['2026-03-09T08:00:00.000Z']
 }
 
 function operation(endpoint: Endpoint): ZodOpenApiOperationObject {
@@ -114,9 +126,20 @@ function problemResponses(codes: readonly ProblemCode[]): ZodOpenApiResponsesObj
         description: group.map((code) => `\`${code}\`: ${problems[code].title}`).join('\n\n'),
         ...(status === 429 && { headers: headersOf({ ...limitHeaders, ...retryAfter }) }),
         ...(status === 503 && { headers: headersOf(retryAfter) }),
-        content: { [problemMediaType]: { schema: ProblemDocument } },
+        content: { [problemMediaType]: { schema: ProblemDocument, examples: problemExamples(group) } },
       },
     ]),
+  )
+}
+
+function problemExamples(codes: readonly ProblemCode[]) {
+  return Object.fromEntries(
+    codes.map((code) => {
+      const detail = problems[code].advice
+      const errors = code === 'invalid_input' ? [{ pointer: '/name', detail: 'What is wrong with it.' }] : []
+      const problem = new Problem(code, detail, { errors })
+      return [code, { value: problemDocument(problem, exampleId) }]
+    }),
   )
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { ProblemDocument } from '../../api/problem.ts'
 import { testApi } from '../support/api.ts'
 
 const { url } = await testApi()
@@ -103,6 +104,26 @@ test('every operation documents what may become of any request, and the headers 
       expect(headers('503'), where).toContain('Retry-After')
     }
   }
+})
+
+test('it shows an example of each problem under its own status, and of every time', () => {
+  const Problems = z.record(z.string(), z.object({ value: ProblemDocument }))
+  const Media = z.object({ 'application/problem+json': z.object({ examples: Problems }).optional() })
+  const Operation = z.object({ responses: z.record(z.string(), z.object({ content: Media.optional() })) })
+  const { paths } = z.object({ paths: z.record(z.string(), z.record(z.string(), Operation)) }).parse(document)
+  const operations = Object.values(paths).flatMap((path) => Object.values(path))
+  const shown = operations.flatMap(({ responses }) =>
+    Object.entries(responses).flatMap(([status, { content }]) =>
+      Object.entries(content?.['application/problem+json']?.examples ?? {}).map(([code, { value }]) => [
+        { status: value.status, code: value.code },
+        { status: Number(status), code },
+      ]),
+    ),
+  )
+  expect(shown.length).toBeGreaterThan(100)
+  for (const [example, place] of shown) expect(example).toEqual(place)
+  const times = JSON.stringify(document).match(/"format":"date-time"[^}]*/g) ?? []
+  for (const time of times) expect(time).toContain('"examples":["2026-03-09T08:00:00.000Z"]')
 })
 
 test('every reference in it leads somewhere', () => {
