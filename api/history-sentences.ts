@@ -5,7 +5,7 @@ import type { HistoryEntry } from '../db/contact-history.ts'
 const text = z.string().nullable().catch(null)
 const Details = z
   .object({ reason: text, detail: text, until: z.iso.datetime().nullable().catch(null), zone: text })
-  .extend({ channel: text, purpose: text, source: text, textVersion: text })
+  .extend({ channel: text, purpose: text, source: text, textVersion: text, as: text })
   .catch({
     reason: null,
     detail: null,
@@ -15,6 +15,7 @@ const Details = z
     purpose: null,
     source: null,
     textVersion: null,
+    as: null,
   })
 type Details = z.infer<typeof Details>
 
@@ -40,15 +41,19 @@ function sentence(entry: HistoryEntry, details: Details): string {
     case 'message.deferred':
       return `not sent: ${notYet(entry, details)}`
     case 'message.skipped':
-      return `not sent: ${whyNot(details.reason)}`
+      return `not sent: ${whyNot(details.reason)} (${messageOf(entry, details)})`
     case 'message.expired':
-      return `not sent: ${whyNot('expired')}`
+      return `not sent: ${whyNot('expired')} (${messageOf(entry, details)})`
     case 'message.rejected':
-      return `refused by the provider${withReason(details.reason)}`
+      return `refused by the provider${withReason(details.reason)} (${messageOf(entry, details)})`
     case 'message.unconfirmed':
       return `perhaps sent, which nobody knows yet: ${messageOf(entry, details)}`
     case 'message.received':
-      return 'answered'
+      return `answered: ${messageOf(entry, details)}`
+    case 'message.auto_replied':
+      return `answered by a machine: ${messageOf(entry, details)}`
+    case 'message.resolved':
+      return `settled by a person, ${details.as === 'send_again' ? 'to be sent again' : 'as sent'}: ${messageOf(entry, details)}`
     case 'enrolment.started':
       return `entered ${sequenceOf(entry)}`
     case 'enrolment.refused':
@@ -86,7 +91,6 @@ const simply = new Map([
   ['message.complained', 'marked as spam'],
   ['message.opened', 'opened'],
   ['message.clicked', 'clicked'],
-  ['message.resolved', 'settled by a person'],
 ])
 
 const reasons = new Map([
@@ -129,8 +133,8 @@ const channelNames = new Map([
   ['voice', 'telephone'],
 ])
 
-function notYet({ at }: HistoryEntry, { reason, until, zone }: Details): string {
-  if (until === null) return whyNot(reason)
+function notYet({ at }: HistoryEntry, { reason, detail, until, zone }: Details): string {
+  if (until === null) return reason === 'paused' && detail !== null ? `the ${detail} is paused` : whyNot(reason)
   const time = timeIn(new Date(until), at, zone ?? 'UTC')
   return reason === 'outside_window' ? `window opens ${time}` : `${whyNot(reason)}, again at ${time}`
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import express, { type Request, type RequestHandler, type Response, Router } from 'express'
 import { type Caller, passThrough } from './authentication.ts'
 import { Problem } from './problem.ts'
@@ -51,15 +52,21 @@ export function mountEndpoints(endpoints: readonly Endpoint[], platform: Platfor
 
 function bodyReader(limit: number) {
   // Any media type that gets here is JSON; what is none is refused with a sentence.
-  const parse = express.json({ limit, type: () => true })
+  const parse = express.json({ limit, type: () => true, verify: isReadable })
   return async (request: Request, response: Response): Promise<void> => {
     const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0
-    if (hasBody && !request.is('json')) {
+    if (!hasBody) return
+    if (!request.is('json')) {
       const detail = 'Send the body as JSON, with the header Content-Type: application/json.'
       throw new Problem('invalid_input', detail, { errors: [{ pointer: '/headers/content-type', detail }] })
     }
     await passThrough(parse, request, response)
   }
+}
+
+/** Else what is no character would be kept as one that says so. */
+function isReadable(_request: unknown, _response: unknown, body: Buffer): void {
+  if (!isUtf8(body)) throw new Error('the body is not UTF-8')
 }
 
 export function methodNotAllowed(allow: string): RequestHandler {

@@ -29,8 +29,11 @@ export function createRequestLog(log: Logger): RequestHandler {
       return caller ? { organisationId: caller.organisationId, keyId: caller.keyId } : {}
     },
     serializers: {
-      // The path only: nothing secret belongs into a query, but a caller may err.
-      req: ({ method, url }: { method: string; url: string }) => ({ method, path: url.split('?')[0] }),
+      // The path only: nothing secret belongs into a query, but a caller may err. Whoever has an opt-out's path can opt out.
+      req: ({ method, url }: { method: string; url: string }) => ({
+        method,
+        path: url.split('?')[0]?.replace(/^\/u\/.*/, '/u/...'),
+      }),
       res: ({ statusCode }: { statusCode: number }) => ({ status: statusCode }),
     },
   })

@@ -164,6 +164,7 @@ function read<Params extends z.ZodType, Query extends z.ZodType, Body extends z.
   { database }: Platform,
 ): Call<z.output<Params>, z.output<Query>, z.output<Body>> {
   const { caller, header, requestId, now, body = {} } = received
+  if (description.body && received.body === undefined) throw invalidInput([{ pointer: '', detail: bodyIsMissing }])
   const unstorable = unstorableText(body)
   if (unstorable.length > 0) throw invalidInput(unstorable)
   return {
@@ -180,6 +181,7 @@ function read<Params extends z.ZodType, Query extends z.ZodType, Body extends z.
 }
 
 const nothing = z.strictObject({})
+const bodyIsMissing = 'Send a body as JSON, with the header Content-Type: application/json.'
 
 /** Where a schema has nothing more helpful to say. */
 export function unknownField({ code }: z.core.$ZodRawIssue): string | undefined {

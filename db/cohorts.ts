@@ -13,7 +13,14 @@ export interface Enrolling {
   now: Date
 }
 
-export const refusals = ['not_found', 'already_under_way', 'entered_before', 'no_address', 'suppressed'] as const
+export const refusals = [
+  'not_found',
+  'already_under_way',
+  'entered_before',
+  'no_address',
+  'suppressed',
+  'consent_withdrawn',
+] as const
 type Refusal = (typeof refusals)[number]
 
 export interface Enrolled {
@@ -83,6 +90,7 @@ function refusedOf(
         when ${entry === 'once'} and is_under_way is not null then 'entered_before'
         when ${hasMessages} and email_hash is null then 'no_address'
         when ${hasMessages} and is_suppressed then 'suppressed'
+        when ${hasMessages && purpose === 'marketing'} and consent = 'withdrawn' then 'consent_withdrawn'
       end as reason
       from unnest(${[...contactIds]}::uuid[]) as wanted (id)
       left join contacts on contacts.id = wanted.id and erased_at is null
@@ -95,6 +103,10 @@ function refusedOf(
         select bool_or(suppressions.purpose is null or suppressions.purpose = ${purpose}) as is_suppressed
         from suppressions where channel = 'email' and address_hash = email_hash and lifted_at is null
       ) as told on true
+      left join lateral (
+        select state as consent from consents where contact_id = wanted.id and channel = 'email' and purpose = 'marketing'
+        order by given_at desc, id desc limit 1
+      ) as agreed on true
     ) as judged where reason is not null`
 }
 

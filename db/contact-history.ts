@@ -92,7 +92,11 @@ const messages = (tx: Tx, contactId: string) => tx`
     ) as fact (type, at)
   where contact_id = ${contactId} and fact.at is not null
     and (fact.type = 'message.sent'
-      or not exists (select from recorded where recorded.message_id = message.id and recorded.type = fact.type))`
+      or not exists (
+        select from recorded where recorded.message_id = message.id and recorded.type = fact.type
+          -- One call that was unclear says nothing of the next.
+          and (fact.type <> 'message.unconfirmed' or recorded.occurred_at = fact.at)
+      ))`
 
 const enrolments = (tx: Tx, contactId: string) => tx`
   select fact.type, fact.at, fact.type || '/' || enrolment.id, jsonb_build_object('reason', reason, 'stepKey', step_key), null, enrolment.id

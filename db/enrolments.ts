@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { EnrolmentStatus } from '../workflows/contracts/sequences.ts'
+import type { EnrolmentStatus, HeldReason } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
 import { recordContactEvent } from './contact-events.ts'
 import { lockPersons } from './person-locks.ts'
@@ -108,6 +108,31 @@ function changeBy(tx: Tx, action: EnrolmentAction, now: Date) {
     return tx`due_at = case status when 'held' then ${now}::timestamptz else due_at end, status = 'active', reason = null`
   }
   return tx`status = 'exited', reason = 'manual', ended_at = ${now}, due_at = null, waiting_for = null`
+}
+
+/**
+ * Lets those go on who are held, of one sequence or of all, for one reason or any, and records that; each is tried again at once. Nothing is
+ * claimed for who is held, so that nobody's turn has to be taken.
+ */
+export async function resumeHeld(
+  tx: Tx,
+  { sequenceId, reason }: { sequenceId?: string; reason?: HeldReason | undefined },
+  { actor, requestId, now }: { actor: string; requestId: string; now: Date },
+): Promise<{ resumed: number; workflowIds: string[] }> {
+  const journeys = await tx<Journey[]>`
+    with resumed as (
+      update enrolments set status = 'active', reason = null, due_at = ${now}
+      where status = 'held' and ${sequenceId === undefined ? tx`true` : tx`sequence_id = ${sequenceId}`}
+        and ${reason === undefined ? tx`true` : tx`reason = ${reason}`}
+      returning id, contact_id, organisation_id, sequence_id, cohort_id, seat
+    ), recorded as (
+      insert into contact_events (contact_id, enrolment_id, type, source_key, data, occurred_at)
+      select contact_id, id, ${eventTypes.resume}, 'enrolment/' || id || '/resume/' || gen_random_uuid(),
+        jsonb_build_object('sequenceId', sequence_id, 'actor', ${actor}::text), ${now}
+      from resumed
+    )
+    select organisation_id, sequence_id, cohort_id, seat from resumed`
+  return { resumed: journeys.length, workflowIds: await wakeJourneys(tx, journeys, { requestId, now }) }
 }
 
 /** The cohorts of a sequence that have people under way. */

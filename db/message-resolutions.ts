@@ -39,6 +39,13 @@ export async function resolveMessage(
     await tx`
       update messages set status = 'sent', sent_at = coalesce(sent_at, claimed_at, ${told.now}) where id = ${id}`
   } else {
+    // The row forgets it; whoever asks why somebody got it twice is told.
+    const doubt = { type: 'message.unconfirmed', sourceKey: `unconfirmed/${id}/${unconfirmedAt?.toISOString() ?? ''}` }
+    await recordContactEvent(
+      tx,
+      { contactId, ...doubt, enrolmentId, messageId: id, occurredAt: unconfirmedAt ?? told.now },
+      told,
+    )
     await tx`
       update messages set status = 'planned', claim = null, claimed_at = null, batch_id = null, position = null,
         unconfirmed_at = null, look_up = null, reason = null

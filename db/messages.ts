@@ -80,15 +80,15 @@ export async function claimMessages(tx: Tx, batch: MessageBatch): Promise<void> 
 /** Notes messages that are not sent, with the reason; one that was planned before is given up. */
 export async function skipMessages(
   tx: Tx,
-  skipped: readonly (Omit<BatchMember, 'rendered' | 'addressHash'> & { reason: string })[],
+  skipped: readonly (Omit<BatchMember, 'id' | 'rendered' | 'addressHash'> & { reason: string })[],
   now: Date,
 ): Promise<void> {
   if (skipped.length === 0) return
   await tx`
-    insert into messages (id, act_key, contact_id, channel, purpose, enrolment_id, sequence_id, step_key, status, reason, created_at)
-    select id, "actKey", "contactId", channel, purpose, "enrolmentId", "sequenceId", "stepKey", 'skipped', reason, ${now}
+    insert into messages (act_key, contact_id, channel, purpose, enrolment_id, sequence_id, step_key, status, reason, created_at)
+    select "actKey", "contactId", channel, purpose, "enrolmentId", "sequenceId", "stepKey", 'skipped', reason, ${now}
     from jsonb_to_recordset(${tx.json(skipped.map((message) => ({ ...message })))}) as message(
-      id uuid, "actKey" text, "contactId" uuid, channel text, purpose text, "enrolmentId" uuid, "sequenceId" uuid,
+      "actKey" text, "contactId" uuid, channel text, purpose text, "enrolmentId" uuid, "sequenceId" uuid,
       "stepKey" text, reason text)
     on conflict (organisation_id, act_key) do update set status = 'skipped', reason = excluded.reason
       where messages.status = 'planned'`

@@ -7,13 +7,16 @@ import { type Reach, reachColumns } from './reach.ts'
 /** What the organisation says of times. */
 export interface PreviewGround {
   policy: SendingPolicy
+  isPaused: boolean
+  /** ISO 3166-1 alpha-2. */
+  country: string
   /** As IANA names it. */
   timeZone: string
 }
 
 export async function previewGround(tx: Tx): Promise<PreviewGround> {
-  const [row] = await tx<{ policy: Partial<SendingPolicy> | null; timeZone: string }[]>`
-    select policy, time_zone from organisations left join policies on policies.organisation_id = organisations.id
+  const [row] = await tx<(Omit<PreviewGround, 'policy'> & { policy: Partial<SendingPolicy> | null })[]>`
+    select policy, paused_at is not null as is_paused, country, time_zone from organisations left join policies on policies.organisation_id = organisations.id
     where organisations.id = current_organisation()`
   if (!row) throw new Error('the transaction has no organisation')
   return { ...row, policy: wholePolicy(row.policy) }

@@ -113,11 +113,13 @@ export function listSequenceVersions(
 }
 
 /** Who sends a sequence's messages, as far as a definition has to fit to them. */
-export type SequenceSender = Pick<NewSender, 'channel' | 'name' | 'address' | 'replyTo' | 'postalAddress'>
+export interface SequenceSender extends Pick<NewSender, 'channel' | 'name' | 'address' | 'replyTo' | 'postalAddress'> {
+  isPaused: boolean
+}
 
 export async function findSequenceSender(tx: Tx, id: string): Promise<SequenceSender | null> {
   const [row] = await tx<SequenceSender[]>`
-    select channel, name, address, reply_to, postal_address from senders where id = ${id}`
+    select channel, name, address, reply_to, postal_address, paused_at is not null as is_paused from senders where id = ${id}`
   return row ?? null
 }
 

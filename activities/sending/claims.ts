@@ -112,7 +112,7 @@ async function recordTurns(
   await skipMessages(
     tx,
     all.flatMap(({ traveller, skipped }) =>
-      skipped.map(({ reason, ...act }) => ({ ...messageRow({ traveller, ...act }, cohort, randomUUID()), reason })),
+      skipped.map(({ reason, ...act }) => ({ ...messageRow({ traveller, ...act }, cohort), reason })),
     ),
     now,
   )

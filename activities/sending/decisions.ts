@@ -6,11 +6,20 @@ const longestDetail = 500
 
 type Whom = Pick<Decision, 'contactId' | 'enrolmentId'>
 
+interface Deferral {
+  reason: string
+  until?: Date | null
+  zone?: string | null
+  /** What stands still, where that is the reason. */
+  pausedBy?: 'organisation' | 'sequence' | 'sender'
+  at: Date
+}
+
 /** That a message does not go yet, and why: once for the same time, or once at all where it is a matter of seconds. */
 export function deferral(
   { contactId, enrolmentId }: Whom,
   stepKey: string | null,
-  { reason, until = null, zone = null, at }: { reason: string; until?: Date | null; zone?: string | null; at: Date },
+  { reason, until = null, zone = null, pausedBy, at }: Deferral,
 ): Decision {
   const when = reason === 'sender_rate' ? '' : (until ?? at).toISOString()
   return {
@@ -18,7 +27,7 @@ export function deferral(
     enrolmentId,
     type: 'message.deferred',
     sourceKey: `defer/${enrolmentId}/${stepKey}/${reason}/${when}`,
-    data: { stepKey, reason, until: until?.toISOString() ?? null, zone },
+    data: { stepKey, reason, until: until?.toISOString() ?? null, zone, ...(pausedBy && { detail: pausedBy }) },
   }
 }
 

@@ -16,7 +16,7 @@ export type MessageDecision =
   | { do: 'skip'; reason: NotSentReason }
   | { do: 'hold'; reason: NotSentReason }
   /** `until` null: until somebody resumes the sender. */
-  | { do: 'defer'; reason: NotSentReason; until: Date | null; zone: string | null }
+  | { do: 'defer'; reason: NotSentReason; until: Date | null; zone: string | null; pausedBy?: 'sender' }
 
 /** Decides by the person, the policy and the sender whether a message goes now, and still may when its call begins. */
 export function decideMessage(
@@ -29,7 +29,7 @@ export function decideMessage(
   const { purpose, senderId } = context.definitionOf(traveller.version)
   const sender = ground.senders.find(({ id }) => id === senderId)
   if (!sender) throw new Error('the sequence has no such sender')
-  if (sender.isPaused) return { do: 'defer', reason: 'paused', until: null, zone: null }
+  if (sender.isPaused) return { do: 'defer', reason: 'paused', until: null, zone: null, pausedBy: 'sender' }
   const { email: address, consent, lastSentAt } = traveller
   const person = {
     address,

@@ -38,18 +38,16 @@ export function outgoing(
     headers: definition.purpose === 'marketing' ? oneClick(unsubscribeUrl) : {},
     tags: { [idTags.organisation]: cohort.organisationId, [idTags.message]: id },
   }
-  return { turn, member: { ...messageRow(turn, cohort, id), addressHash: emailHash, rendered } }
+  return { turn, member: { id, ...messageRow(turn, cohort), addressHash: emailHash, rendered } }
 }
 
 /** What every row of `messages` for a step of a journey says. */
 export function messageRow(
   { traveller, definition, step }: Pick<SendTurn, 'traveller' | 'definition' | 'step'>,
   { sequenceId }: CohortRef,
-  id: string,
-): Omit<BatchMember, 'addressHash' | 'rendered'> {
+): Omit<BatchMember, 'id' | 'addressHash' | 'rendered'> {
   const { enrolmentId, contactId } = traveller
   return {
-    id,
     actKey: `drip/${enrolmentId}/${step.key}`,
     contactId,
     channel: step.channel,

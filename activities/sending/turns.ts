@@ -90,7 +90,8 @@ export function decideTurn(traveller: Traveller, context: TurnContext): Turn {
   if (isOver && wanted === undefined) return { is: 'stay', traveller, skipped: [] }
   if (ground.isPaused || ground.sequenceStatus !== 'live') {
     const stay: StayTurn = { is: 'stay', traveller, skipped: [], notSent: 'paused' }
-    const decision = deferral(traveller, traveller.stepKey, { reason: 'paused', at: now })
+    const pausedBy = ground.isPaused ? 'organisation' : 'sequence'
+    const decision = deferral(traveller, traveller.stepKey, { reason: 'paused', pausedBy, at: now })
     return isOver ? { ...stay, dueAt: later(now, wantedAgainMs) } : { ...stay, decision }
   }
   return wanted === undefined ? goOn(traveller, context) : sendAgain(traveller, wanted, context)

@@ -74,8 +74,11 @@ const ExternalId = z
 
 /** A contact as it is asked for: what is left out stays as it is, null clears. */
 export const NewContact = z
-  .strictObject({ externalId: ExternalId.optional(), ...fields })
-  .transform(withReadPhone)
+  .strictObject({ externalId: ExternalId.nullish(), ...fields })
+  .transform(({ externalId, ...given }, context) => ({
+    ...withReadPhone(given, context),
+    ...(externalId && { externalId }),
+  }))
   .meta({ id: 'NewContact' })
 
 export const exampleContact: z.input<typeof NewContact> = {

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { findContactEvent, listContactEvents, recordContactEvent } from '../../db/contact-events.ts'
 import { findContact } from '../../db/contacts.ts'
-import { customEventType } from '../../workflows/contracts/contacts.ts'
+import { customEventType, ownEventFamily } from '../../workflows/contracts/contacts.ts'
 import { storyRequestId } from '../idempotency.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
-import { found, invalidInput } from '../problem.ts'
+import { found, invalidInput, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 import { ContactEvent, ContactParams, eventAnswer, pastTime } from './contact-answers.ts'
 
@@ -12,9 +12,15 @@ const tag = 'Contacts'
 
 const mostDataBytes = 16_000
 
+const asCustom = (name: string) => (name.startsWith('custom.') ? name : `custom.${name}`)
+
 const EventType = z
   .string()
-  .transform((name) => (name.startsWith('custom.') ? name : `custom.${name}`))
+  .refine(
+    (name) => !ownEventFamily.test(name),
+    'Types of this kind are recorded by Throughline itself. Give a name of your own.',
+  )
+  .transform(asCustom)
   .pipe(z.string().regex(customEventType, 'Name it by up to 63 of a-z, 0-9, _, . and -, such as signed_up.'))
 
 const NewContactEvent = z
@@ -53,6 +59,7 @@ export function contactEventRoutes(): Endpoint[] {
       body: NewContactEvent,
       example: { type: 'signed_up', data: { plan: 'pro' }, key: 'signup-17' },
       bodyLimit: 64_000,
+      problems: ['conflict'],
       success: { status: 200, description: 'The event as it was recorded', schema: ToldEvent },
       async handler({ params, body, key, requestId, now, answerAs }) {
         const occurredAt = body.occurredAt === undefined ? undefined : new Date(body.occurredAt)
@@ -67,6 +74,12 @@ export function contactEventRoutes(): Endpoint[] {
           const event = { contactId, type, data, sourceKey: own, occurredAt: occurredAt ?? now }
           const { isNew, workflowIds } = await recordContactEvent(tx, event, { requestId, now })
           const recorded = found(await findContactEvent(tx, own), 'event')
+          if (recorded.type !== type) {
+            throw new Problem(
+              'conflict',
+              `Under this key a ${recorded.type} was told. Give each event a key of its own.`,
+            )
+          }
           return { body: { ...eventAnswer(recorded), created: isNew }, workflowIds }
         })
       },
@@ -80,7 +93,14 @@ export function contactEventRoutes(): Endpoint[] {
       summary: "List a contact's events",
       description: 'Your own and ours, in the order in which they were recorded, the newest first.',
       params: ContactParams,
-      query: PageQuery.extend({ type: z.string().max(100).optional().meta({ example: 'custom.signed_up' }) }),
+      query: PageQuery.extend({
+        type: z
+          .string()
+          .max(100)
+          .transform((name) => (ownEventFamily.test(name) ? name : asCustom(name)))
+          .optional()
+          .meta({ description: 'Your own with or without `custom.` before it', example: 'custom.signed_up' }),
+      }),
       success: { status: 200, description: 'A page of events', schema: Page(ContactEvent) },
       async handler({ params, query: { limit, cursor, type }, as }) {
         const rows = await as(async (tx) => {

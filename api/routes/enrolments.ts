@@ -7,10 +7,11 @@ import {
   enrolmentActions,
   findEnrolment,
   listEnrolments,
+  resumeHeld,
   steerEnrolment,
 } from '../../db/enrolments.ts'
 import { findSequence, lockSequence } from '../../db/sequences.ts'
-import { enrolmentStatuses, mostEnrolments } from '../../workflows/contracts/sequences.ts'
+import { enrolmentStatuses, heldReasons, mostEnrolments } from '../../workflows/contracts/sequences.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { found, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -48,7 +49,7 @@ const Enrolled = z
         ...askedFor,
         reason: z.enum(refusals).meta({
           description:
-            '`already_under_way`: in this sequence. `entered_before`: it may be entered once. `no_address`, `suppressed`: by the channel and purpose of its messages',
+            '`already_under_way`: in this sequence. `entered_before`: it may be entered once. `no_address`, `suppressed`: by the channel and purpose of its messages. `consent_withdrawn`: to marketing; where it is missing, messages are left out until it is given',
         }),
       }),
     ),
@@ -64,7 +65,13 @@ const Enrolment = z
     status: z.enum(enrolmentStatuses).meta({
       description: '`held` waits until a person mends what `reason` names and resumes it. The last two are final',
     }),
-    reason: z.string().nullable().meta({ description: 'Why it is held, or has ended' }),
+    reason: z
+      .string()
+      .nullable()
+      .meta({
+        description: `Why it is held, or has ended. Held: \`missing_variable\` (which one, the contact's history says), \`no_common_window\` (a policy with
+another window lets them go on by itself), \`internal_error\`, \`workflow_cancelled\``,
+      }),
     stepKey: z.string().nullable().meta({ description: 'Where the person is; null before the first step' }),
     arrivedAt: z.iso.datetime().nullable().meta({ description: 'When they came to the step' }),
     dueAt: z.iso
@@ -156,6 +163,30 @@ export function enrolmentRoutes(): Endpoint[] {
       async handler({ params: { id }, as }) {
         return { body: enrolmentAnswer(found(await as((tx) => findEnrolment(tx, id)), 'enrolment')) }
       },
+    }),
+
+    route({
+      method: 'post',
+      path: '/sequences/{id}/enrolments/resume',
+      permission: 'sequences:write',
+      tag,
+      summary: 'Resume whoever is held',
+      description: 'Everybody in the sequence who is held is tried again at once, once you have mended what held them.',
+      params: SequenceParams,
+      body: z
+        .strictObject({
+          reason: z.enum(heldReasons).optional().meta({ description: 'Only those who are held for it' }),
+        })
+        .meta({ id: 'HeldToResume' }),
+      example: { reason: 'missing_variable' },
+      success: { status: 200, description: 'How many go on', schema: z.strictObject({ resumed: count }) },
+      handler: ({ params: { id }, body: { reason }, caller, requestId, now, answerAs }) =>
+        answerAs(async (tx) => {
+          found(await findSequence(tx, id), 'sequence')
+          const asked = { actor: `key:${caller.keyId}`, requestId, now }
+          const { resumed, workflowIds } = await resumeHeld(tx, { sequenceId: id, reason }, asked)
+          return { body: { resumed }, workflowIds }
+        }),
     }),
 
     ...enrolmentActions.map((action) => {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { resumeHeld } from '../../db/enrolments.ts'
 import { type CurrentPolicy, changePolicy, currentPolicy, pauseOrganisation } from '../../db/policies.ts'
 import { wakeSequences } from '../../db/waking.ts'
 import { SendingPolicy, SendingPolicyChange } from '../../workflows/contracts/sending.schema.ts'
@@ -46,13 +47,15 @@ export function policyRoutes(): Endpoint[] {
       tag,
       summary: 'Change the policy',
       description:
-        'What is not given stays; the window is given as a whole. It holds at once, also for those who wait already.',
+        'What is not given stays; the window is given as a whole. It holds at once, also for those who wait already or are held because no hour was allowed.',
       body: SendingPolicyChange,
       example: { window: { from: '09:00', to: '18:00', outside: 'hold' }, minGap: 'P1D' },
       success: { status: 200, description: 'The policy now', schema: Policy },
       handler: ({ body, caller, requestId, now, answerAs }) =>
         answerAs(async (tx) => {
-          const changed = await changePolicy(tx, body, { actor: `key:${caller.keyId}`, now })
+          const actor = `key:${caller.keyId}`
+          const changed = await changePolicy(tx, body, { actor, now })
+          if (body.window) await resumeHeld(tx, { reason: 'no_common_window' }, { actor, requestId, now })
           return { body: policyAnswer(changed), workflowIds: await wakeSequences(tx, null, { requestId, now }) }
         }),
     }),

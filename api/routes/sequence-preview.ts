@@ -11,8 +11,9 @@ import {
 } from '../../db/sequence-previews.ts'
 import { findSequence, findSequenceSender, findSequenceVersion, type SequenceSender } from '../../db/sequences.ts'
 import { SequenceDefinition } from '../../workflows/contracts/sequences.schema.ts'
-import type { SequenceDefinition as Definition } from '../../workflows/contracts/sequences.ts'
+import type { SequenceDefinition as Definition, SequenceStatus } from '../../workflows/contracts/sequences.ts'
 import { isTimeZone } from '../../workflows/rules/clocks.ts'
+import { dayMs } from '../../workflows/rules/durations.ts'
 import { type PlanEntry, planJourney } from '../../workflows/rules/journey-plan.ts'
 import { renderEmail } from '../../workflows/rules/rendering.ts'
 import type { RenderBudget } from '../../workflows/rules/templates.ts'
@@ -23,6 +24,7 @@ import { SequenceParams } from './sequence-answers.ts'
 import { checkDefinition, newRenderBudget, tooSlow } from './sequence-definition.ts'
 
 const previewBodyLimit = 2_000_000
+const mostYearsOff = 10
 
 const Stranger = z
   .strictObject({
@@ -88,10 +90,16 @@ const PlannedStep = z
   })
   .meta({ id: 'PlannedStep' })
 
+const pausable = ['organisation', 'sequence', 'sender'] as const
+
 const SequencePreview = z
   .strictObject({
     version: z.int().min(1).nullable().meta({ description: 'Null for a definition that is not saved' }),
     zones: z.array(z.string()).meta({ description: 'The time zones that the person may be in' }),
+    pausedBy: z
+      .enum(pausable)
+      .nullable()
+      .meta({ description: 'What stands still just now: until it is resumed, nothing of the plan is sent' }),
     plan: z.array(PlannedStep),
   })
   .meta({ id: 'SequencePreview' })
@@ -114,29 +122,55 @@ nothing more is heard of them: waits for an event run to their time-out. Nothing
       success: { status: 200, description: 'The plan', schema: SequencePreview },
       async handler({ params: { id }, body, caller, now, as }) {
         const budget = newRenderBudget()
-        const { version, zones, ...journey } = await as(async (tx) => {
+        const { version, zones, pausedBy, ...journey } = await as(async (tx) => {
+          const { status } = found(await findSequence(tx, id), 'sequence')
           const { definition, version: shown } = await previewedDefinition(tx, id, body.definition, budget)
           const sender = await findSequenceSender(tx, definition.senderId)
           if (!sender) throw new Problem('not_allowed_now', 'Its sender is missing.')
           const person = await previewedPerson(tx, caller.organisationId, body)
           const ground = await previewGround(tx)
-          const at = body.at === undefined ? now : new Date(body.at)
-          return { version: shown, definition, sender, person, ...planOf(definition, person, ground, at) }
+          const at = entryTime(body.at, now)
+          const halted = whatIsPaused(ground, status, sender)
+          return {
+            version: shown,
+            pausedBy: halted,
+            definition,
+            sender,
+            person,
+            ...planOf(definition, person, ground, at),
+          }
         })
         // With no transaction open: this may take a while.
-        return { body: { version, zones: [...zones], plan: await rendered(journey, budget) } }
+        return { body: { version, zones: [...zones], pausedBy, plan: await rendered(journey, budget) } }
       },
     }),
   ]
 }
 
+function whatIsPaused(
+  ground: PreviewGround,
+  status: SequenceStatus,
+  sender: SequenceSender,
+): (typeof pausable)[number] | null {
+  if (ground.isPaused) return 'organisation'
+  if (status === 'paused') return 'sequence'
+  return sender.isPaused ? 'sender' : null
+}
+
+/** Plans run for years, and times end with the year 9999. */
+function entryTime(at: string | undefined, now: Date): Date {
+  const time = at === undefined ? now : new Date(at)
+  if (Math.abs(time.getTime() - now.getTime()) <= mostYearsOff * 366 * dayMs) return time
+  throw invalidInput([{ pointer: '/at', detail: `Give a time within ${mostYearsOff} years of now.` }])
+}
+
 function planOf(
   definition: Definition,
   person: PreviewedPerson & Reach,
-  { policy, timeZone }: PreviewGround,
+  { policy, ...organisation }: PreviewGround,
   at: Date,
 ): { zones: readonly string[]; plan: PlanEntry[] } {
-  const zones = possibleZones(person, { timeZone })
+  const zones = possibleZones(person, organisation)
   const recipient = { ...person, address: person.email, zones, isSuppressed: isSuppressed(person, definition.purpose) }
   const facts = { properties: person.properties, events: new Set<string>() }
   return { zones, plan: planJourney(definition, { ...recipient, facts }, policy, at) }

@@ -45,7 +45,7 @@ const exampleDefinition: z.input<typeof SequenceDefinition> = {
       key: 'hello',
       type: 'message',
       channel: 'email',
-      subject: 'A question about {{ contact.properties.company }}',
+      subject: 'A question about {{ contact.properties.name }}',
       text: 'Hi {{ contact.properties.firstName | default: "there" }},\n\nmay I show you something?\n\n{{ sender.name }}',
     },
     { key: 'three-days', type: 'wait', for: 'P3D' },

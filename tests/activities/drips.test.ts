@@ -66,6 +66,19 @@ test('an address that is suppressed gets nothing, and the journey says why', asy
   ).toEqual([{ status: 'skipped', reason: 'suppressed' }])
 })
 
+test('messages that are left out stand in the order of all', async () => {
+  const rows = await drip({ people: 1 })
+  const { contactId = '', enrolmentId = '' } = rows.people[0] ?? {}
+  await as((tx) => tx`update contacts set email = null, email_hash = null where id = ${contactId}`)
+  const idNow = async () => (await as((tx) => tx<{ id: string }[]>`select uuidv7() as id`))[0]?.id ?? ''
+  const before = await idNow()
+  await advance(rows)
+  const [skipped] = await as(
+    (tx) => tx<{ id: string }[]>`select id from messages where enrolment_id = ${enrolmentId} and status = 'skipped'`,
+  )
+  expect(skipped?.id && skipped.id > before && skipped.id < (await idNow())).toBe(true)
+})
+
 test('a variable that is not known holds that person and nobody else', async () => {
   const rows = await drip({ steps: [aMessage('hello', { text: 'Dear {{ contact.properties.firstName }}' })] })
   await as(

@@ -80,3 +80,13 @@ test.each([
   expect(response.status).toBe(400)
   expect(await response.json()).toMatchObject({ errors: [{ pointer }] })
 })
+
+test('a name that reads like one of our own facts is refused, and a key of another event, too', async () => {
+  const id = await newContact()
+  const ours = await tell(id, { type: 'message.clicked' })
+  expect([ours.status, await ours.json()]).toMatchObject([400, { errors: [{ pointer: '/type' }] }])
+  await tell(id, { type: 'booked', key: 'k1' })
+  const other = await tell(id, { type: 'cancelled', key: 'k1' })
+  expect([other.status, await other.json()]).toMatchObject([409, { detail: expect.stringContaining('custom.booked') }])
+  expect((await read(id, '?type=booked')).data).toHaveLength(1)
+})

@@ -67,7 +67,7 @@ test('the whole way of a person is told, the newest first, in plain sentences', 
     'delivered: step welcome of Onboarding',
     'opened: step welcome of Onboarding',
     'held at step offer of Onboarding: a variable of the text is not known (contact.first_name)',
-    'not sent: the address is suppressed',
+    'not sent: the address is suppressed (step welcome of Onboarding)',
     'event: signed_up',
     'suppressed for marketing messages by e-mail: said stop',
     'left Onboarding: wants no more messages',
@@ -171,4 +171,27 @@ test('a message was sent when it was, not when the provider said so', async () =
     'message.sent',
   ])
   expect(data.at(-1)?.at).toBe(at(120).toISOString())
+})
+
+test('what was unclear once stays told after it was sent again, and who stood still is named', async () => {
+  const contactId = await contactRow(database, organisationId, { email: 'twice@way.test' })
+  const journey = await journeyRow(database, organisationId, contactId)
+  const { enrolmentId } = journey
+  const messageId = await messageRow({ contactId, journey, status: 'unconfirmed' })
+  await database.as(organisationId, (tx) => tx`update messages set unconfirmed_at = ${at(2)} where id = ${messageId}`)
+  expect((await ask('POST', `/messages/${messageId}/resolve`, { body: { as: 'send_again' } })).status).toBe(200)
+  await record(contactId, 'message.deferred', {
+    enrolmentId,
+    data: { stepKey: 'welcome', reason: 'paused', detail: 'sender' },
+  })
+  await record(contactId, 'message.auto_replied', { enrolmentId, messageId })
+  const texts = await textsOf(contactId)
+  for (const text of [
+    'perhaps sent, which nobody knows yet: step welcome of Onboarding',
+    'settled by a person, to be sent again: step welcome of Onboarding',
+    'not sent: the sender is paused',
+    'answered by a machine: step welcome of Onboarding',
+  ]) {
+    expect(texts).toContain(text)
+  }
 })

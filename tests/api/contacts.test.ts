@@ -139,6 +139,7 @@ test('an externalId that another contact has is refused, one that nobody has is 
   expect(await refused.json()).toMatchObject({ code: 'conflict', detail: 'Another contact has this externalId.' })
   expect(await (await change(contact.id, { externalId: 'free' })).json()).toMatchObject({ externalId: 'free' })
   expect((await save({ externalId: 'free' })).created).toBe(false)
+  expect((await save({ externalId: null, email: 'none@taken.test' })).contact).toMatchObject({ externalId: null })
 })
 
 test("a neighbour's externalId is another one, and their contacts are not seen", async () => {

@@ -71,6 +71,17 @@ test('a body that is not said to be JSON is answered 400', async () => {
   expect(problem).toMatchObject({ code: 'invalid_input', errors: [{ pointer: '/headers/content-type' }] })
 })
 
+test('a body that is missing, or not in UTF-8, is answered 400', async () => {
+  expect(await problemOf(await ask('POST', '/contacts'))).toMatchObject({
+    code: 'invalid_input',
+    errors: [{ pointer: '' }],
+  })
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
+  const body = Buffer.from('7b226e616d65223a22fffe227d', 'hex') // {"name":"??"}
+  const broken = await fetch(`${url}/api/v1/campaigns`, { method: 'POST', headers, body })
+  expect((await problemOf(broken)).detail).toContain('UTF-8')
+})
+
 test('a body that is too large is answered 413', async () => {
   const body = ownList('bakery.com', 'x'.repeat(2_600_000))
   expect(await problemOf(await ask('POST', '/campaigns', { body }))).toMatchObject({ status: 413, code: 'too_large' })

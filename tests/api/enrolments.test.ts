@@ -205,3 +205,31 @@ test('of many who steer a journey at once, each change happens once', async () =
   expect(results.filter(({ status }) => status === 409)).toHaveLength(9)
   expect(await eventsOf(contactId)).toHaveLength(1)
 })
+
+test('everybody who is held for one reason goes on at once, and nobody else', async () => {
+  const sequenceId = await sequence()
+  const [first = '', second = '', third = ''] = await people(3)
+  const { enrolled } = await enrol(sequenceId, { contactIds: [first, second, third] })
+  const idOf = (person: string) => enrolled.find(({ contactId }) => contactId === person)?.enrolmentId ?? ''
+  for (const person of [first, second])
+    await set(idOf(person), { status: 'held', reason: 'missing_variable', dueAt: null })
+  await set(idOf(third), { status: 'held', reason: 'internal_error', dueAt: null })
+  const resume = (body: object) => ask('POST', `/sequences/${sequenceId}/enrolments/resume`, { body })
+  expect(await (await resume({ reason: 'missing_variable' })).json()).toEqual({ resumed: 2 })
+  expect(await (await resume({ reason: 'missing_variable' })).json()).toEqual({ resumed: 0 })
+  expect(await read(idOf(first))).toMatchObject({ status: 'active', reason: null, dueAt: expect.any(String) })
+  expect(await read(idOf(third))).toMatchObject({ status: 'held', reason: 'internal_error' })
+  expect(await eventsOf(second)).toMatchObject([{ type: 'enrolment.resumed', enrolmentId: idOf(second) }])
+  expect(await wakesOf(sequenceId)).toMatchObject([{ signalArgs: { seats: [1, 2] } }])
+})
+
+test('whoever took back their consent to marketing does not enter', async () => {
+  const sequenceId = await sequence()
+  const [contactId = ''] = await people(1)
+  const consent = (state: string) =>
+    ask('POST', `/contacts/${contactId}/consents`, {
+      body: { channel: 'email', purpose: 'marketing', state, source: 'form' },
+    })
+  expect((await consent('withdrawn')).status).toBe(200)
+  expect((await enrol(sequenceId, { contactId })).refused).toMatchObject([{ reason: 'consent_withdrawn' }])
+})

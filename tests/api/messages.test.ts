@@ -85,7 +85,10 @@ test.each(['active', 'completed'] as const)(
       sentAt: null,
     })
     const data = { as: 'send_again', actor: expect.stringMatching(/^key:/) }
-    expect(await eventsOf(contactId)).toMatchObject([{ type: 'message.resolved', data }])
+    expect(await eventsOf(contactId)).toMatchObject([
+      { type: 'message.unconfirmed' },
+      { type: 'message.resolved', data },
+    ])
     expect(await toldOf(workflowId)).toMatchObject([{ signal: lookAgain.name }])
   },
 )

@@ -77,6 +77,7 @@ test('the document lists every route of the API', () => {
     'post /sequences',
     'post /sequences/{id}/archive',
     'post /sequences/{id}/enrolments',
+    'post /sequences/{id}/enrolments/resume',
     'post /sequences/{id}/pause',
     'post /sequences/{id}/preview',
     'post /sequences/{id}/publish',

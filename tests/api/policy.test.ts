@@ -66,3 +66,16 @@ test('a pause of the whole organisation is a row at once, and its end tells ever
   expect(await policy()).toMatchObject({ policy: builtInPolicy, pausedAt: null })
   expect(await told()).toEqual([{ signal: lookAgain.name }])
 })
+
+test('another window lets those go on whom no hour was allowed', async () => {
+  const { key, organisationId } = await neighbour()
+  const contactId = await contactRow(database, organisationId)
+  const { enrolmentId: id } = await journeyRow(database, organisationId, contactId)
+  const held = { status: 'held', reason: 'no_common_window' }
+  await database.as(organisationId, (tx) => tx`update enrolments set ${tx(held)} where id = ${id}`)
+  const enrolment = async () => (await ask('GET', `/enrolments/${id}`, { key })).json()
+  await change(key, { minGap: 'PT1H' })
+  expect(await enrolment()).toMatchObject(held)
+  await change(key, { window: { ...builtInPolicy.window, from: '00:00', to: '00:00' } })
+  expect(await enrolment()).toMatchObject({ status: 'active', reason: null })
+})

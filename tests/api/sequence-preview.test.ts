@@ -85,6 +85,7 @@ test('a contact is met as a message would meet them: suppressed, without consent
       values (${refusing}, 'email', 'marketing', 'withdrawn', 'form', now(), 'key:1')`
     await tx`insert into messages (act_key, contact_id, channel, purpose, status, claimed_at, created_at)
       values ('x', ${recent}, 'email', 'marketing', 'sent', '2026-01-05T14:00:00Z', now())`
+    await tx`update contacts set time_zone = 'UTC' where id = ${recent}`
     await tx`insert into policies (policy, actor, updated_at) values (${tx.json({ minGap: 'P1D' })}, 'key:1', now())`
   })
   const first = async (contactId: string) => (await planOf(id, { contactId, at: '2026-01-05T15:00:00Z' })).plan[0]
@@ -174,4 +175,19 @@ test("another organisation's contacts are not found", async () => {
   const { organisationId: theirs } = await neighbour()
   const [foreign = ''] = await peopleRows(database, theirs, 1)
   for (const contactId of [foreign, crypto.randomUUID()]) expect((await preview(id, { contactId })).status).toBe(404)
+})
+
+test('it tells what stands still, and takes no time that plans could not count from', async () => {
+  const id = await sequenceRow(database, organisationId, { senderId, steps: [hello] })
+  const pausedBy = async () =>
+    z.object({ pausedBy: z.string().nullable() }).parse(await (await preview(id, { contact: chicago })).json()).pausedBy
+  expect(await pausedBy()).toBeNull()
+  await ask('POST', `/senders/${senderId}/pause`)
+  expect(await pausedBy()).toBe('sender')
+  await ask('POST', '/policy/pause')
+  expect(await pausedBy()).toBe('organisation')
+  await ask('POST', '/policy/resume')
+  await ask('POST', `/senders/${senderId}/resume`)
+  const far = await preview(id, { contact: chicago, at: '9999-12-31T23:59:59Z' })
+  expect([far.status, await far.json()]).toMatchObject([400, { errors: [{ pointer: '/at' }] }])
 })

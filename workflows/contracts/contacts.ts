@@ -11,5 +11,8 @@ export const propertyName = /^[a-zA-Z_][a-zA-Z0-9_]{0,63}$/
 /** The type of an event that users tell of themselves. */
 export const customEventType = /^custom\.[a-z0-9][a-z0-9_.-]{0,62}$/
 
+/** What Throughline itself records about people: no name of a user's begins like this. */
+export const ownEventFamily = /^(contact|consent|suppression|enrolment|message)\./
+
 export const consentStates = ['granted', 'withdrawn'] as const
 export type ConsentState = (typeof consentStates)[number]

@@ -18,3 +18,11 @@ export function durationUpTo(mostDays: number) {
 }
 
 export const Duration = durationUpTo(400)
+
+/** One of more than so many seconds. */
+export function durationAbove(seconds: number) {
+  return Duration.refine(
+    (text) => (parseDuration(text) ?? Infinity) > seconds * 1000,
+    `Give more than ${seconds} seconds.`,
+  )
+}

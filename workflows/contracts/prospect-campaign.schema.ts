@@ -105,7 +105,7 @@ export const NewCampaign = z
     }),
     enrol: CampaignEnrolment.optional().meta({
       description:
-        'At the end, enrol prospects that show an e-mail address in this sequence. A draft has to be published by then, or the campaign waits for it. Needs the permission `messages:send`, too.',
+        'At the end, enrol prospects that show an e-mail address in this sequence. A draft has to be published by then, or the campaign waits for it. Their contacts have the properties `name`, `website` and `score`. Needs the permission `messages:send`, too.',
     }),
   })
   .meta({ id: 'NewCampaign' })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Duration } from './durations.schema.ts'
+import { Duration, durationAbove } from './durations.schema.ts'
 import { EventType } from './event-types.schema.ts'
 import { TimeOfDay } from './sending.schema.ts'
 import { purposes } from './sending.ts'
@@ -16,6 +16,8 @@ import {
 } from './sequences.ts'
 
 const mostChoices = 10
+/** From a message's claim to its call: what has expired by then is not sent. */
+const mostSecondsToCall = 10
 
 const Key = z
   .string()
@@ -40,8 +42,9 @@ const MessageStep = z.strictObject({
     description: 'Liquid over `contact`, `sender` and `unsubscribeUrl`; every variable must be known',
   }),
   html: z.string().min(1).max(200_000).optional(),
-  expiresAfter: Duration.optional().meta({
-    description: 'How long after the step was come to the message is still worth sending',
+  expiresAfter: durationAbove(mostSecondsToCall).optional().meta({
+    description:
+      'How long after the step was come to the message is still worth sending; more than the 10 seconds that sending may take',
   }),
   next: Next,
 })
@@ -58,7 +61,11 @@ const LocalMoment: z.ZodType<LocalMoment> = z
     at: TimeOfDay.optional().meta({ description: 'Default midnight' }),
   })
   .refine(hasSome('weekdays', 'at'), 'Give weekdays, at or both.')
-  .meta({ id: 'LocalMoment', description: "The first such time after the step was come to, by the person's clocks" })
+  .meta({
+    id: 'LocalMoment',
+    description:
+      "The first such time after the step was come to, by the person's clocks; one that they leap over is the next that they show",
+  })
 
 const EventWait: z.ZodType<EventWait> = z
   .strictObject({
@@ -84,7 +91,9 @@ const WaitStep = z
   .strictObject({
     key: Key,
     type: z.literal('wait'),
-    for: Duration.optional(),
+    for: Duration.optional().meta({
+      description: 'A day is 24 hours, whatever clocks do; for the same time of day take `until`',
+    }),
     until: LocalMoment.optional(),
     event: EventWait.optional(),
     next: Next,

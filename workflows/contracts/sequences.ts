@@ -18,6 +18,10 @@ export const exitTriggers = ['reply', 'bounce', 'goal'] as const
 export type ExitTrigger = (typeof exitTriggers)[number]
 
 /** Why a journey ended before its last step. */
+/** Why somebody stays where they are until a person, or another policy, lets them go on. */
+export const heldReasons = ['missing_variable', 'no_common_window', 'internal_error', 'workflow_cancelled'] as const
+export type HeldReason = (typeof heldReasons)[number]
+
 export type ExitReason = ExitTrigger | 'opt_out' | 'complaint' | 'manual' | 'exit_step' | 'sequence_archived'
 
 export type Step = MessageStep | WaitStep | BranchStep | ExitStep

@@ -4,17 +4,20 @@ import { isTimeZone } from './clocks.ts'
 
 /**
  * The time zones that a person may be in, at least one: the one that is given; else those of the telephone number's area or country; else
- * those of the person's country; else the organisation's own. What cannot be understood is passed over.
+ * those of the person's country; else those of the organisation's country, and its own zone where that has none. What cannot be understood is
+ * passed over.
  */
 export function possibleZones(
   { timeZone, phone, country }: { timeZone: string | null; phone: string | null; country: string | null },
-  organisation: { timeZone: string },
+  organisation: { country: string; timeZone: string },
 ): readonly string[] {
   if (timeZone !== null && isTimeZone(timeZone)) return [timeZone]
   const ofPhone = phone === null ? [] : zonesOfPhone(phone, country)
   if (ofPhone.length > 0) return ofPhone
   const ofCountry = country === null ? [] : zonesOf([country])
-  return ofCountry.length > 0 ? ofCountry : [organisation.timeZone]
+  if (ofCountry.length > 0) return ofCountry
+  const ofOrganisation = zonesOf([organisation.country])
+  return ofOrganisation.length > 0 ? ofOrganisation : [organisation.timeZone]
 }
 
 /** Of a number in E.164. */

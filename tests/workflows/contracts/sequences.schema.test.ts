@@ -172,3 +172,10 @@ test('it can be shown in an OpenAPI document', () => {
   })
   expect(Object.keys(document.components?.schemas ?? {})).toContain('SequenceStep')
 })
+
+test('a message that would have expired before it could be sent is refused', () => {
+  expect(problemsOf({ ...message, expiresAfter: 'PT10S' })).toEqual([
+    'steps/0/expiresAfter: Give more than 10 seconds.',
+  ])
+  expect(problemsOf({ ...message, expiresAfter: 'PT11S' })).toEqual([])
+})

@@ -4,7 +4,7 @@ import { areaCodeZones } from '../../../workflows/rules/area-codes.ts'
 import { possibleZones } from '../../../workflows/rules/zones.ts'
 
 const nobody = { timeZone: null, phone: null, country: null }
-const organisation = { timeZone: 'Europe/Vienna' }
+const organisation = { country: 'AT', timeZone: 'UTC' }
 const zonesOf = (person: Partial<Parameters<typeof possibleZones>[0]>) =>
   possibleZones({ ...nobody, ...person }, organisation)
 
@@ -40,7 +40,7 @@ test('where the number does not say which of its countries it is of, the country
   expect(zonesOf({ phone: '+262639123456' })).toEqual(['Indian/Reunion', 'Indian/Mayotte'])
 })
 
-test('without a number the zones are those of the country, else the organisation has its own', () => {
+test('without a number the zones are those of the country, else those of the organisation', () => {
   expect(zonesOf({ country: 'JP' })).toEqual(['Asia/Tokyo'])
   expect(zonesOf({ country: 'RU' })).toEqual(expect.arrayContaining(['Europe/Kaliningrad', 'Asia/Kamchatka']))
   expect(zonesOf({})).toEqual(['Europe/Vienna'])
