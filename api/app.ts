@@ -29,6 +29,7 @@ import { contactEventRoutes } from './routes/contact-events.ts'
 import { contactHistoryRoutes } from './routes/contact-history.ts'
 import { contactListRoutes } from './routes/contact-lists.ts'
 import { contactRoutes } from './routes/contacts.ts'
+import { creditRoutes } from './routes/credits.ts'
 import { enrolmentRoutes } from './routes/enrolments.ts'
 import { goneProspectRoutes } from './routes/gone-prospects.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -44,6 +45,7 @@ import { sequenceRoutes } from './routes/sequences.ts'
 import { suppressionListRoutes } from './routes/suppression-lists.ts'
 import { suppressionRoutes } from './routes/suppressions.ts'
 import { usageRoutes } from './routes/usage.ts'
+import { usageReportRoutes } from './routes/usage-reports.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
 import { type WebhookSource, webhookRoutes } from './webhooks.ts'
 
@@ -109,6 +111,8 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     ...sequencePreviewRoutes(),
     ...sequenceStatsRoutes(),
     ...enrolmentRoutes(),
+    ...creditRoutes(),
+    ...usageReportRoutes(),
   ]
   let stopping = false
 

@@ -1,10 +1,10 @@
-/** What a key may be allowed to do: `{resource}:read` or `{resource}:write`; and to have messages sent. */
 /** What a key may be allowed to do: `{resource}:read` or `{resource}:write`, and what reaches people. */
 export const permissions = [
   'campaigns:read',
   'campaigns:write',
   'contacts:read',
   'contacts:write',
+  'credits:read',
   'messages:read',
   'messages:send',
   'policy:read',
@@ -17,5 +17,6 @@ export const permissions = [
   'sequences:read',
   'sequences:write',
   'usage:read',
+  'usage:write',
 ] as const
 export type Permission = (typeof permissions)[number]

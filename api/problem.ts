@@ -19,6 +19,11 @@ export const problems = {
     title: 'A valid API key is needed',
     advice: 'Send the header `Authorization: Bearer tl_...` with a key that is neither expired nor revoked.',
   },
+  payment_required: {
+    status: 402,
+    title: 'The organisation has too few credits',
+    advice: 'The detail says what is missing. Nothing was used: the same request goes through once there is more.',
+  },
   forbidden: {
     status: 403,
     title: 'This API key may not do that',

@@ -1,10 +1,11 @@
 import { interruption } from '../dev/interrupts.ts'
 import { measureCampaign } from './campaign.ts'
+import { measureCredits } from './credits.ts'
 import { measureDrip } from './drip.ts'
 import { readOptions, report } from './figures.ts'
 
 /** A file each. */
-const scenarios = { campaign: measureCampaign, drip: measureDrip }
+const scenarios = { campaign: measureCampaign, drip: measureDrip, credits: measureCredits }
 
 /** `npm run bench -- SCENARIO [--seed N] [--json FILE]` */
 async function main(): Promise<void> {

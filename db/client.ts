@@ -71,6 +71,8 @@ function connect(url: string, { name, poolSize = 10 }: { name: string; poolSize?
     idle_timeout: 60,
     max_lifetime: 30 * 60,
     onnotice: () => {},
+    // Exact as long as it fits a number; whatever is counted or paid here does.
+    types: { int8: { to: 20, from: [20], parse: safeInteger, serialize: String } },
     // Column names only: the transform of whole rows would also rename the keys inside jsonb.
     transform: { column: { from: postgres.toCamel, to: postgres.fromCamel } },
     // Nothing waits without an end: a query, a lock, or a transaction that its process forgot. Milliseconds.
@@ -84,4 +86,10 @@ function connect(url: string, { name, poolSize = 10 }: { name: string; poolSize?
       jit: false,
     },
   })
+}
+
+function safeInteger(text: string): number {
+  const number = Number(text)
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${text} is more than a number holds exactly`)
+  return number
 }

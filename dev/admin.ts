@@ -1,20 +1,23 @@
 import { parseArgs } from 'node:util'
 import { ConfigError, loadConfig } from '../config.ts'
+import type { Logins } from '../db/migrate.ts'
 import { createSiteReader } from '../providers/websites/client.ts'
 import { siteSettings } from '../workers/site-settings.ts'
 import { parseWebsite } from '../workflows/rules/websites.ts'
-import { createOrganisationWithKey, setMonthlySearches } from './organisations.ts'
+import { createOrganisationWithKey, giveCredits, setMonthlySearches } from './organisations.ts'
 import { planPostgres } from './postgres.ts'
 import { runningRecord } from './run-records.ts'
 import { reportOnSite } from './site-report.ts'
 
 const usage = `Usage: npm run admin -- create-organisation NAME [--country US]
        npm run admin -- allow-searches ORGANISATION_ID NUMBER|unlimited
+       npm run admin -- grant-credits ORGANISATION_ID TYPE AMOUNT
        npm run admin -- analyse URL [--country US]
 
 create-organisation makes an organisation and prints its id and its first API key. The key is shown this once.
 allow-searches sets how many searches an organisation may pay for in a calendar month (1000 unless set). Campaigns that wait for
 more look again every few hours; a resume has them look at once.
+grant-credits gives an organisation credits of a type such as call_seconds, which do not expire.
 analyse reads one website as a campaign would and prints what it shows as JSON, also when it cannot be read.
 --country is an ISO 3166-1 code: campaigns that name no country look there; telephone numbers are read as written there.`
 
@@ -30,6 +33,7 @@ interface Command {
 const commands = new Map<string, Command>([
   ['create-organisation', { takes: 1, run: createOrganisation }],
   ['allow-searches', { takes: 2, run: setAllowance }],
+  ['grant-credits', { takes: 3, run: grantByHand }],
   ['analyse', { takes: 1, run: analyse }],
 ])
 
@@ -55,7 +59,7 @@ async function createOrganisation([name = '']: readonly string[], country = 'US'
   if (name === '' || name.length > 200) {
     throw new WrongUse(`Give the organisation a name of 1 to 200 characters.\n\n${usage}`)
   }
-  const { organisationId, apiKey } = await createOrganisationWithKey(await systemUrl(), name, country)
+  const { organisationId, apiKey } = await createOrganisationWithKey((await logins()).systemUrl, name, country)
   console.log(
     `Organisation  ${name}\nId            ${organisationId}\nAPI key       ${apiKey}\n\nKeep the key: it is not shown again.`,
   )
@@ -64,17 +68,28 @@ async function createOrganisation([name = '']: readonly string[], country = 'US'
 async function setAllowance([organisationId = '', searches = '']: readonly string[]): Promise<void> {
   if (!/^\d{1,7}$|^unlimited$/.test(searches))
     throw new WrongUse(`Give a number of searches, or unlimited.\n\n${usage}`)
-  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(organisationId)) {
-    throw new WrongUse(`"${organisationId}" is no organisation's id.\n\n${usage}`)
-  }
   const monthly = searches === 'unlimited' ? null : Number(searches)
-  if (!(await setMonthlySearches(await systemUrl(), organisationId, monthly))) {
-    throw new WrongUse(`There is no organisation ${organisationId}.`)
-  }
+  if (!(await setMonthlySearches((await logins()).systemUrl, readId(organisationId), monthly)))
+    throw noOrganisation(organisationId)
   console.log(
     `Organisation ${organisationId} may now pay for ${monthly ?? 'any number of'} searches a month.\nCampaigns that wait for more look again within six hours, or at once when they are resumed.`,
   )
 }
+
+async function grantByHand([organisationId = '', type = '', amount = '']: readonly string[]): Promise<void> {
+  if (!/^[a-z][a-z0-9_]{0,39}$/.test(type)) throw new WrongUse(`"${type}" is no type of credits.\n\n${usage}`)
+  if (!/^[1-9]\d{0,11}$/.test(amount)) throw new WrongUse(`Give a number of credits.\n\n${usage}`)
+  const balance = await giveCredits(await logins(), readId(organisationId), { type, amount: Number(amount) })
+  if (balance === null) throw noOrganisation(organisationId)
+  console.log(`Organisation ${organisationId} has ${balance} credits of the type ${type} now.`)
+}
+
+function readId(text: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text
+  throw new WrongUse(`"${text}" is no organisation's id.\n\n${usage}`)
+}
+
+const noOrganisation = (id: string) => new WrongUse(`There is no organisation ${id}.`)
 
 async function analyse([website = '']: readonly string[], country: string | undefined): Promise<void> {
   const parsed = parseWebsite(website)
@@ -96,16 +111,15 @@ function parse(args: string[]) {
 }
 
 /** The database of the settings, else the embedded one of an `npm start` that is running. */
-async function systemUrl(): Promise<string> {
+async function logins(): Promise<Pick<Logins, 'appUrl' | 'systemUrl'>> {
   const { database, dataDir, postgres } = loadConfig()
-  if (database) return database.systemUrl
+  if (database) return database
   if (runningRecord(dataDir, 'postgres') === undefined) {
     throw new WrongUse(
       'No database is running: run `npm start` beside this, or set DATABASE_URL and DATABASE_SYSTEM_URL.',
     )
   }
-  const { logins } = await planPostgres({ dataDir, port: postgres.port })
-  return logins.systemUrl
+  return (await planPostgres({ dataDir, port: postgres.port })).logins
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -26,6 +26,8 @@ test('the document lists every route of the API', () => {
     'get /contacts/{id}/consents',
     'get /contacts/{id}/events',
     'get /contacts/{id}/history',
+    'get /credits',
+    'get /credits/ledger',
     'get /enrolments/{id}',
     'get /messages',
     'get /messages/{id}',
@@ -86,6 +88,7 @@ test('the document lists every route of the API', () => {
     'post /suppressions',
     'post /suppressions/list',
     'post /suppressions/{id}/lift',
+    'post /usage',
   ])
 })
 

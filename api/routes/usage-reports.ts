@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import { KeyIsTaken, type Reported, reportUsage } from '../../db/usage-reports.ts'
+import { mostCredits } from '../../workflows/contracts/credits.ts'
+import { Problem } from '../problem.ts'
+import { type Endpoint, route } from '../route.ts'
+import { CreditType } from './credit-answers.ts'
+
+const UsageReport = z
+  .strictObject({
+    key: z
+      .string()
+      .min(1)
+      .max(200)
+      .meta({ description: 'Names this one use: told again under the same key, it burns nothing more' }),
+    type: CreditType,
+    amount: z.int().min(1).max(mostCredits).meta({ description: "In the type's smallest unit" }),
+  })
+  .meta({ id: 'UsageReport' })
+
+const ReportedUsage = z
+  .strictObject({
+    key: z.string(),
+    type: z.string(),
+    amount: z.int(),
+    balance: z.int().meta({ description: 'What it left, when it was told first' }),
+  })
+  .meta({ id: 'ReportedUsage' })
+
+export function usageReportRoutes(): Endpoint[] {
+  return [
+    route({
+      method: 'post',
+      path: '/usage',
+      permission: 'usage:write',
+      tag: 'Usage',
+      summary: 'Report what was used',
+      description: `Burns credits, all or nothing: from the grants by their priority, then what expires first, then what was granted before what was
+bought. A use that the balance does not cover is answered 402 and burns nothing.`,
+      body: UsageReport,
+      example: { key: 'call/2026-11-21/0042', type: 'call_seconds', amount: 184 },
+      problems: ['payment_required', 'conflict'],
+      success: { status: 200, description: 'What was burned', schema: ReportedUsage },
+      handler: ({ body, now, answerAs }) =>
+        answerAs(async (tx) => {
+          const reported = await reportUsage(tx, body, now).catch(otherUse)
+          if (reported.is === 'other') {
+            throw new Problem('conflict', `Another use was reported under the key "${body.key}". Give each its own.`)
+          }
+          if (reported.is === 'short') throw tooFew(body, reported.balance)
+          return { body: { ...body, balance: reported.balance } }
+        }),
+    }),
+  ]
+}
+
+function otherUse(error: unknown): Reported {
+  if (error instanceof KeyIsTaken) return { is: 'other' }
+  throw error
+}
+
+function tooFew({ type, amount }: { type: string; amount: number }, balance: number): Problem {
+  const there = balance < 0 ? `${-balance} are owed` : `${balance} are left`
+  return new Problem('payment_required', `This takes ${amount} credits of the type ${type}; ${there}.`)
+}

@@ -1,0 +1,160 @@
+-- migrate:up
+
+-- An organisation's balance of one type of credit, in its smallest unit. Balance and debt are caches: the entries are what holds, and a test
+-- holds the one to the other. Its row is the ledger's lock.
+create table credit_accounts (
+  id uuid primary key default uuidv7(),
+  organisation_id uuid not null default current_organisation() references organisations,
+  type text not null check (type ~ '^[a-z][a-z0-9_]{0,39}$'),
+  -- What may be burned: what remains of the grants, less what is owed.
+  balance bigint not null default 0 check (abs(balance) <= 9000000000000000),
+  -- Taken though nothing was left: more than was reserved, or what a refund takes back. The next grant pays it first.
+  owed bigint not null default 0 check (owed >= 0),
+  -- What low-credit notices are shares of: the balance that the period began with, and what was granted since.
+  period_granted bigint not null default 0 check (period_granted >= 0),
+  period_began_at timestamptz not null,
+  -- The lowest share, in per cent, that this period has fallen to.
+  fallen_to smallint not null default 100 check (fallen_to between 0 and 100),
+  created_at timestamptz not null default now()
+);
+create unique index credit_accounts_type on credit_accounts (organisation_id, type);
+call isolate_by_organisation('credit_accounts');
+grant select, insert, update on credit_accounts to throughline_app;
+
+-- Credits that came at once, under one rule. What remains is a cache, too.
+create table credit_grants (
+  id uuid primary key default uuidv7(),
+  organisation_id uuid not null default current_organisation() references organisations,
+  account_id uuid not null references credit_accounts,
+  source_key text not null check (length(source_key) between 1 and 255),
+  source text not null check (source in ('plan', 'rollover', 'purchase', 'top_up', 'manual')),
+  amount bigint not null check (amount > 0),
+  remaining bigint not null check (remaining between 0 and amount),
+  -- In an index, what remains would have each burn write to it.
+  is_spent boolean not null generated always as (remaining = 0) stored,
+  -- The lower is burned first; then what expires first; then what was granted before what was purchased.
+  priority smallint not null default 50 check (priority between 0 and 100),
+  -- From this moment on it is gone.
+  expires_at timestamptz,
+  -- Of what remains then, this much goes on until rolls_over_until.
+  rolls_over bigint not null default 0 check (rolls_over >= 0),
+  rolls_over_until timestamptz,
+  granted_at timestamptz not null,
+  -- When it was first written down that it has expired. What a reservation gives back later goes the same way.
+  expired_at timestamptz,
+  created_at timestamptz not null default now(),
+  check (rolls_over = 0 or rolls_over_until > expires_at)
+);
+create unique index credit_grants_source on credit_grants (organisation_id, source_key);
+create index credit_grants_left on credit_grants (account_id) where not is_spent;
+call isolate_by_organisation('credit_grants');
+grant select, insert, update on credit_grants to throughline_app;
+
+-- Credits that are set aside for an act under way.
+create table credit_reservations (
+  id uuid primary key default uuidv7(),
+  organisation_id uuid not null default current_organisation() references organisations,
+  account_id uuid not null references credit_accounts,
+  act_key text not null check (length(act_key) between 1 and 255),
+  amount bigint not null check (amount > 0),
+  status text not null default 'reserved' check (status in ('reserved', 'settled', 'released', 'expired')),
+  -- What the act took in the end.
+  settled bigint check (settled >= 0),
+  expires_at timestamptz not null,
+  ended_at timestamptz,
+  created_at timestamptz not null default now(),
+  check ((status = 'reserved') = (ended_at is null)),
+  check ((status = 'settled') = (settled is not null))
+);
+create unique index credit_reservations_act on credit_reservations (organisation_id, act_key);
+create index credit_reservations_open on credit_reservations (account_id, expires_at) where status = 'reserved';
+call isolate_by_organisation('credit_reservations');
+grant select, insert, update on credit_reservations to throughline_app;
+
+-- The ledger: what came and went, by which act. Nothing is edited, and a balance is their sum. An act that takes from several grants makes
+-- an entry for each; without a grant it is a debt or its payment.
+create table credit_entries (
+  id uuid primary key default uuidv7(),
+  -- The account's. No reference: every burn of an organisation would lock the one row.
+  organisation_id uuid not null default current_organisation(),
+  account_id uuid not null references credit_accounts,
+  grant_id uuid references credit_grants,
+  kind text not null check (kind in ('granted', 'burned', 'reserved', 'released', 'expired', 'repaid', 'clawed_back')),
+  amount bigint not null check (amount <> 0),
+  source_key text not null check (length(source_key) between 1 and 300),
+  at timestamptz not null,
+  created_at timestamptz not null default now()
+);
+create unique index credit_entries_source on credit_entries (organisation_id, source_key, kind, grant_id) nulls not distinct;
+create index credit_entries_newest on credit_entries (account_id, id desc);
+call isolate_by_organisation('credit_entries');
+grant select, insert on credit_entries to throughline_app;
+
+-- The one way in which credits leave a balance: from the grants in their order, all or nothing, or on credit. `is`: taken, or short, or due, when
+-- something has to be written down as expired first (db/credit-ledger.ts). A function, since each of its statements sees what was committed
+-- while it waited for its turn, and a hot balance is not kept waiting for a network between them.
+create function take_credits(
+  of_type text, wanted bigint, entry_kind text, entry_key text, moment timestamptz, on_credit boolean, shares int[], paying_first uuid,
+  out "is" text, out balance bigint, out fell_to smallint
+) language plpgsql as $$
+declare
+  account credit_accounts;
+  part record;
+  open bigint := wanted;
+begin
+  select * into account from credit_accounts where type = of_type for no key update;
+  balance := coalesce(account.balance, 0);
+  "is" := 'short';
+  if account.id is null then return; end if;
+  if exists (select from credit_grants where account_id = account.id and not is_spent and expires_at <= moment)
+    or exists (select from credit_reservations where account_id = account.id and status = 'reserved' and expires_at <= moment)
+  then
+    "is" := 'due';
+    return;
+  end if;
+  -- What nothing is owed on is what the grants have.
+  if account.balance < wanted and not on_credit then return; end if;
+
+  for part in
+    select id, least(remaining, wanted) as amount from credit_grants where account_id = account.id and not is_spent
+    order by id is not distinct from paying_first desc, priority, expires_at nulls last, source in ('purchase', 'top_up'), granted_at, id
+  loop
+    part.amount := least(part.amount, open);
+    update credit_grants set remaining = remaining - part.amount where id = part.id;
+    insert into credit_entries (account_id, grant_id, kind, amount, source_key, at)
+      values (account.id, part.id, entry_kind, -part.amount, entry_key, moment);
+    open := open - part.amount;
+    exit when open = 0;
+  end loop;
+  if open > 0 then
+    insert into credit_entries (account_id, kind, amount, source_key, at)
+      values (account.id, entry_kind, -open, entry_key, moment);
+  end if;
+  balance := account.balance - wanted;
+  select min(share) into fell_to from unnest(shares) as share
+    where account.period_granted > 0 and balance * 100 <= share * account.period_granted and share < account.fallen_to;
+  update credit_accounts set balance = account.balance - wanted, owed = owed + open, fallen_to = coalesce(fell_to, fallen_to)
+    where id = account.id;
+  "is" := 'taken';
+end $$;
+grant execute on function take_credits to throughline_app;
+
+-- What was reported as used, under a key of the user's, and what was answered.
+create table usage (
+  organisation_id uuid not null default current_organisation() references organisations,
+  key text not null check (length(key) between 1 and 200),
+  type text not null,
+  amount bigint not null check (amount > 0),
+  -- The balance that it left.
+  balance bigint not null,
+  at timestamptz not null,
+  created_at timestamptz not null default now(),
+  primary key (organisation_id, key)
+);
+call isolate_by_organisation('usage');
+grant select, insert on usage to throughline_app;
+
+-- migrate:down
+
+-- Migrations only go forward: a mistake is mended by the next one.
+do $$ begin raise exception 'this migration cannot be undone'; end $$;

@@ -1,0 +1,131 @@
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import { grantCredits, type NewGrant } from '../../db/credits.ts'
+import { testApi } from '../support/api.ts'
+
+const now = new Date('2026-11-21T12:00:00Z')
+const { ask, database, organisationId, neighbour, keyWith } = await testApi({ clock: () => now })
+
+let made = 0
+function grant(type: string, amount: number, more: Partial<NewGrant> = {}) {
+  made += 1
+  const whole = { type, amount, sourceKey: `test/${made}`, source: 'plan', beginsPeriod: false, ...more } as const
+  return database.as(organisationId, (tx) => grantCredits(tx, whole, now))
+}
+const use = (body: object, key?: string) => ask('POST', '/usage', { body, ...(key && { key }) })
+const balanceOf = async (type: string) => {
+  const { data } = z
+    .object({ data: z.array(z.looseObject({ type: z.string() })) })
+    .parse(await (await ask('GET', '/credits')).json())
+  return data.find((one) => one.type === type)
+}
+const ledgerOf = async (type: string, query = '') =>
+  z
+    .object({ data: z.array(z.looseObject({ kind: z.string(), amount: z.int() })), nextCursor: z.string().nullable() })
+    .parse(await (await ask('GET', `/credits/ledger?type=${type}${query}`)).json())
+
+test('what was used is burned once under its key, and the first answer is given again', async () => {
+  await grant('calls', 100)
+  const report = { key: 'call/1', type: 'calls', amount: 30 }
+  const first = await use(report)
+  expect([first.status, await first.json()]).toEqual([200, { ...report, balance: 70 }])
+  await use({ ...report, key: 'call/2' })
+  expect(await (await use(report)).json()).toEqual({ ...report, balance: 70 })
+  const other = await use({ ...report, amount: 31 })
+  expect([other.status, await other.json()]).toMatchObject([409, { code: 'conflict' }])
+  expect(await balanceOf('calls')).toMatchObject({ balance: 40 })
+})
+
+test('the same report at the same moment burns once', async () => {
+  await grant('twice', 100)
+  const all = await Promise.all(Array.from({ length: 10 }, () => use({ key: 'once', type: 'twice', amount: 30 })))
+  const answers = await Promise.all(all.map((answer) => answer.json()))
+  expect(answers).toEqual(all.map(() => ({ key: 'once', type: 'twice', amount: 30, balance: 70 })))
+})
+
+test('one key is one use, whatever type two reports at the same moment name', async () => {
+  await grant('apples', 10)
+  await grant('pears', 10)
+  const both = await Promise.all(['apples', 'pears'].map((type) => use({ key: 'fruit', type, amount: 1 })))
+  expect(both.map(({ status }) => status).sort((a, b) => a - b)).toEqual([200, 409])
+  const left = await Promise.all(['apples', 'pears'].map(balanceOf))
+  expect(new Set(left.map((one) => one?.['balance']))).toEqual(new Set([9, 10]))
+})
+
+test('what the balance does not cover is answered 402 with what is missing, and goes through once there is more', async () => {
+  await grant('scarce', 10)
+  const report = { key: 'too-much', type: 'scarce', amount: 11 }
+  const refused = await use(report)
+  expect([refused.status, await refused.json()]).toMatchObject([
+    402,
+    { code: 'payment_required', detail: 'This takes 11 credits of the type scarce; 10 are left.' },
+  ])
+  expect((await use({ key: 'unknown', type: 'never_had', amount: 1 })).status).toBe(402)
+  await grant('scarce', 5, { source: 'purchase' })
+  expect(await (await use(report)).json()).toEqual({ ...report, balance: 4 })
+})
+
+test('a balance tells its grants in the order in which they burn; what has expired is no more among them', async () => {
+  const soon = new Date(now.getTime() + 1_000)
+  await grant('mixed', 5, { source: 'purchase' })
+  await grant('mixed', 7, { expiresAt: soon, beginsPeriod: true })
+  await database.as(organisationId, (tx) => {
+    const old = {
+      type: 'mixed',
+      amount: 9,
+      sourceKey: 'old',
+      source: 'plan',
+      expiresAt: now,
+      beginsPeriod: false,
+    } as const
+    return grantCredits(tx, old, new Date(now.getTime() - 1_000))
+  })
+  expect(await balanceOf('mixed')).toEqual({
+    type: 'mixed',
+    balance: 12,
+    reserved: 0,
+    period: { granted: 21, beganAt: now.toISOString() },
+    grants: [
+      expect.objectContaining({ source: 'plan', amount: 7, remaining: 7, expiresAt: soon.toISOString() }),
+      expect.objectContaining({ source: 'purchase', amount: 5, remaining: 5, expiresAt: null }),
+    ],
+  })
+  const { data } = await ledgerOf('mixed')
+  expect(data.reduce((sum, { amount }) => sum + amount, 0)).toBe(12)
+  expect(data[0]).toMatchObject({ kind: 'expired', amount: -9, at: now.toISOString() })
+})
+
+test('the ledger is told in pages, newest first, each entry with the act that it came from', async () => {
+  await grant('paged', 100)
+  for (const key of ['a', 'b', 'c']) await use({ key: `paged/${key}`, type: 'paged', amount: 1 })
+  const first = await ledgerOf('paged', '&limit=2')
+  expect(first.data).toMatchObject([
+    { source: 'usage/paged/c' },
+    { source: 'usage/paged/b', kind: 'burned', amount: -1 },
+  ])
+  const rest = await ledgerOf('paged', `&limit=2&cursor=${first.nextCursor ?? ''}`)
+  expect(rest).toMatchObject({
+    data: [{ source: 'usage/paged/a' }, { kind: 'granted', amount: 100 }],
+    nextCursor: null,
+  })
+})
+
+test("a neighbour's credits are neither seen nor used, and a key may do what it may", async () => {
+  await grant('own', 10)
+  const { key } = await neighbour()
+  expect(await (await ask('GET', '/credits', { key })).json()).toEqual({ data: [] })
+  expect((await use({ key: 'theirs', type: 'own', amount: 1 }, key)).status).toBe(402)
+  const reading = await keyWith(organisationId, ['credits:read'])
+  expect((await use({ key: 'reading', type: 'own', amount: 1 }, reading)).status).toBe(403)
+})
+
+test.each([
+  [{ type: 'Calls' }, '/type'],
+  [{ amount: 0 }, '/amount'],
+  [{ amount: 1.5 }, '/amount'],
+  [{ amount: 1e15 }, '/amount'],
+  [{ key: '' }, '/key'],
+])('%j is refused at its place', async (changes, pointer) => {
+  const answer = await use({ key: 'wrong', type: 'calls', amount: 1, ...changes })
+  expect([answer.status, await answer.json()]).toMatchObject([400, { errors: [{ pointer }] }])
+})

@@ -1,0 +1,23 @@
+/** Credits: what an organisation has been granted or has bought, and uses up. Amounts are whole numbers of the type's smallest unit. */
+
+/** Where credits come from. `purchase` and `top_up` were paid for. */
+export const grantSources = ['plan', 'rollover', 'manual', 'purchase', 'top_up'] as const
+export type GrantSource = (typeof grantSources)[number]
+
+/** `repaid`: a grant has paid for what was owed. */
+export const creditEntryKinds = [
+  'granted',
+  'burned',
+  'reserved',
+  'released',
+  'expired',
+  'repaid',
+  'clawed_back',
+] as const
+export type CreditEntryKind = (typeof creditEntryKinds)[number]
+
+/** The shares of a period's credits, in per cent, of which notice is given when no more is left, once a period each. */
+export const lowCreditShares = [50, 20, 0] as const
+
+/** As much as JSON carries exactly, with room for sums. */
+export const mostCredits = 1_000_000_000_000
