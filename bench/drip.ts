@@ -116,7 +116,8 @@ async function measureSpread(stub: ProviderStub, say: (line: string) => void): P
   await using system = await bootSystem({ ...settingsFor(stub), DRIP_QUANTUM_SECONDS: String(quantumSeconds) })
   await using audience = await createAudience(system, spreadPeople)
   const run = 'spread'
-  return runDrip({ system, audience, stub }, { run, people: audience.contactIds, steps: spreadMessages(run) })
+  // Awaited here: else the system would be gone before it begins.
+  return await runDrip({ system, audience, stub }, { run, people: audience.contactIds, steps: spreadMessages(run) })
 }
 
 function settingsFor({ url }: ProviderStub) {

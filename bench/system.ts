@@ -38,9 +38,6 @@ const ownServers = {
   TEMPORAL_CONFIG_FILE: '',
 }
 
-/** Nobody asks it any more once it has stopped; aborting fetches that are long over rejects promises that nobody holds. */
-const neverAborted = new AbortController().signal
-
 const repository = fileURLToPath(new URL('..', import.meta.url))
 /** The first start on a machine may have to build the Temporal server. */
 const bootMs = 600_000
@@ -64,12 +61,13 @@ export async function bootSystem(settings: Partial<Record<Setting, string>> = {}
   })
   let said = ''
   for (const output of [main.stdout, main.stderr]) output?.on('data', (text) => (said += text))
+  const ended = new AbortController()
 
   try {
     await untilUp()
     const { logins } = await planPostgres({ dataDir, port: config.postgres.port })
     const { organisationId, apiKey } = await createOrganisationWithKey(logins.systemUrl, 'Bench', 'US')
-    const api = createApiClient(`http://127.0.0.1:${config.api.port}/api/v1`, apiKey, neverAborted)
+    const api = createApiClient(`http://127.0.0.1:${config.api.port}/api/v1`, apiKey, ended.signal)
     return {
       config,
       api,
@@ -128,6 +126,7 @@ export async function bootSystem(settings: Partial<Record<Setting, string>> = {}
   }
 
   async function stop(): Promise<void> {
+    ended.abort()
     if (main.exitCode === null && main.signalCode === null) {
       main.kill('SIGTERM')
       await once(main, 'exit')
