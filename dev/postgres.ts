@@ -91,6 +91,8 @@ const plainEnvironment = { LC_ALL: 'C', TZ: 'UTC', PATH: '/usr/bin:/bin' }
 const ourSettings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
+  // Else a checkpoint comes each gigabyte, and after it every page that is touched is written to the log as a whole.
+  max_wal_size: '4GB',
   max_connections: '200',
   // Turns of people are locks, up to 200 for each of 16 batches of a worker, in one table for the whole server.
   max_locks_per_transaction: '256',
