@@ -34,3 +34,10 @@ export async function allowSearches(system: Sql, organisationId: string, monthly
     update organisations set monthly_searches = ${monthly} where id = ${organisationId} returning 1`
   return row !== undefined
 }
+
+/** The organisation that runs Throughline itself: the catalogue is its, and it writes the notices to all others. The first migration made it. */
+export async function platformOrganisationId(system: Sql): Promise<string> {
+  const [row] = await system<{ id: string }[]>`select id from organisations where is_platform`
+  if (!row) throw new Error('there is no organisation of the platform')
+  return row.id
+}

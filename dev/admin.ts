@@ -4,17 +4,19 @@ import type { Logins } from '../db/migrate.ts'
 import { createSiteReader } from '../providers/websites/client.ts'
 import { siteSettings } from '../workers/site-settings.ts'
 import { parseWebsite } from '../workflows/rules/websites.ts'
-import { createOrganisationWithKey, giveCredits, setMonthlySearches } from './organisations.ts'
+import { createOrganisationWithKey, createPlatformKey, giveCredits, setMonthlySearches } from './organisations.ts'
 import { planPostgres } from './postgres.ts'
 import { runningRecord } from './run-records.ts'
 import { reportOnSite } from './site-report.ts'
 
 const usage = `Usage: npm run admin -- create-organisation NAME [--country US]
+       npm run admin -- create-platform-key
        npm run admin -- allow-searches ORGANISATION_ID NUMBER|unlimited
        npm run admin -- grant-credits ORGANISATION_ID TYPE AMOUNT
        npm run admin -- analyse URL [--country US]
 
 create-organisation makes an organisation and prints its id and its first API key. The key is shown this once.
+create-platform-key makes an API key of the organisation that runs Throughline: the catalogue of plans is changed with it.
 allow-searches sets how many searches an organisation may pay for in a calendar month (1000 unless set). Campaigns that wait for
 more look again every few hours; a resume has them look at once.
 grant-credits gives an organisation credits of a type such as call_seconds, which do not expire.
@@ -32,6 +34,7 @@ interface Command {
 
 const commands = new Map<string, Command>([
   ['create-organisation', { takes: 1, run: createOrganisation }],
+  ['create-platform-key', { takes: 0, run: createKeyOfPlatform }],
   ['allow-searches', { takes: 2, run: setAllowance }],
   ['grant-credits', { takes: 3, run: grantByHand }],
   ['analyse', { takes: 1, run: analyse }],
@@ -43,6 +46,7 @@ async function main(args: string[]): Promise<void> {
   if (name === undefined || values.help) throw new WrongUse(usage)
   const command = commands.get(name)
   if (!command) throw new WrongUse(`There is no command "${name}".\n\n${usage}`)
+  if (command.takes === 0 && words.length > 0) throw new WrongUse(`${name} takes nothing more.\n\n${usage}`)
   if (words.length > command.takes) {
     throw new WrongUse(`Put a name of several words in quotation marks: "${words.join(' ')}".`)
   }
@@ -60,8 +64,17 @@ async function createOrganisation([name = '']: readonly string[], country = 'US'
     throw new WrongUse(`Give the organisation a name of 1 to 200 characters.\n\n${usage}`)
   }
   const { organisationId, apiKey } = await createOrganisationWithKey((await logins()).systemUrl, name, country)
+  showKey(name, organisationId, apiKey)
+}
+
+async function createKeyOfPlatform(): Promise<void> {
+  const { organisationId, apiKey } = await createPlatformKey((await logins()).systemUrl)
+  showKey('the platform', organisationId, apiKey)
+}
+
+function showKey(name: string, id: string, apiKey: string): void {
   console.log(
-    `Organisation  ${name}\nId            ${organisationId}\nAPI key       ${apiKey}\n\nKeep the key: it is not shown again.`,
+    `Organisation  ${name}\nId            ${id}\nAPI key       ${apiKey}\n\nKeep the key: it is not shown again.`,
   )
 }
 

@@ -6,7 +6,7 @@ import { connectDatabase, connectSystem } from '../db/client.ts'
 import { lockAccount } from '../db/credit-ledger.ts'
 import { grantCredits } from '../db/credits.ts'
 import type { Logins } from '../db/migrate.ts'
-import { allowSearches, createOrganisation } from '../db/organisations.ts'
+import { allowSearches, createOrganisation, platformOrganisationId } from '../db/organisations.ts'
 
 /** Makes an organisation and its first API key, which may do everything; the key is shown nowhere else again. */
 export async function createOrganisationWithKey(
@@ -28,6 +28,14 @@ export async function createOrganisationWithKey(
 /** Makes another API key that may do everything. */
 export function createKey(systemUrl: string, organisationId: string): Promise<string> {
   return withSystem(systemUrl, (system) => createApiKey(system, { organisationId, name: 'another key', permissions }))
+}
+
+/** Makes an API key of the platform's own organisation, which may do everything. */
+export function createPlatformKey(systemUrl: string): Promise<{ organisationId: string; apiKey: string }> {
+  return withSystem(systemUrl, async (system) => {
+    const organisationId = await platformOrganisationId(system)
+    return { organisationId, apiKey: await createApiKey(system, { organisationId, name: 'platform key', permissions }) }
+  })
 }
 
 /** Sets how many searches an organisation may pay for in a month, null for any number; false when there is no such organisation. */

@@ -1,22 +1,25 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { permissions } from '../../api/permissions.ts'
+import { findApiKey } from '../../db/api-keys.ts'
+import { platformOrganisationId } from '../../db/organisations.ts'
 import { startSite } from '../providers/websites/local-site.ts'
+import { testOrganisation } from '../support/organisation.ts'
 
 const admin = fileURLToPath(new URL('../../dev/admin.ts', import.meta.url))
 
-/** Runs the command with nothing in its environment but what it is given: no database, no Temporal. */
-function analyse(
-  args: string[],
-  env: Record<string, string> = {},
-): Promise<{ code: unknown; out: string; said: string }> {
+/** Runs a command with nothing in its environment but what it is given: no database, no Temporal. */
+function run(args: string[], env: Record<string, string> = {}): Promise<{ code: unknown; out: string; said: string }> {
   return new Promise((resolve) => {
     const options = { env: { NODE_ENV: 'test', ...env } }
-    execFile(process.execPath, [admin, 'analyse', ...args], options, (error, out, said) =>
+    execFile(process.execPath, [admin, ...args], options, (error, out, said) =>
       resolve({ code: error?.code ?? 0, out, said }),
     )
   })
 }
+
+const analyse = (args: string[], env?: Record<string, string>) => run(['analyse', ...args], env)
 
 test('one site is analysed and printed as JSON, without a database', async () => {
   const place = await startSite((request, response) => {
@@ -57,3 +60,21 @@ test.each([[[]], [['ftp://bakery.com']], [['bakery.com', 'butcher.com']], [['bak
     expect(said).not.toBe('')
   },
 )
+
+test("a key of the platform's organisation is made, and may do everything", async () => {
+  const { fresh, system } = await testOrganisation()
+  const { code, out } = await run(['create-platform-key'], {
+    DATABASE_URL: fresh.appUrl,
+    DATABASE_SYSTEM_URL: fresh.systemUrl,
+  })
+  expect(code).toBe(0)
+  const key = await findApiKey(system, /API key +(\S+)/.exec(out)?.[1] ?? '', new Date())
+  expect(key?.organisationId).toBe(await platformOrganisationId(system))
+  expect(key?.permissions).toEqual(permissions)
+})
+
+test('create-platform-key takes no name', async () => {
+  const { code, said } = await run(['create-platform-key', 'Throughline'])
+  expect(code).toBe(1)
+  expect(said).toMatch(/^create-platform-key takes nothing more/)
+})
