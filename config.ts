@@ -13,6 +13,7 @@ import {
   proxies,
   serviceAccountFile,
   serviceAccountJson,
+  stripePrice,
   text,
   webhookSecret,
   webUrl,
@@ -22,7 +23,7 @@ const repository = fileURLToPath(new URL('.', import.meta.url))
 const serpApiUrl = 'https://serpapi.com'
 const resendUrl = 'https://api.resend.com'
 
-/** Every setting there is. `.env.example` explains each. */
+/** Every setting there is but the prices at Stripe, whose names the catalogue chooses. `.env.example` explains each. */
 export const settings = z.object({
   NODE_ENV: oneOf('development', 'production', 'test').default('development'),
   DATA_DIR: text.default('.data'),
@@ -92,8 +93,11 @@ export const settings = z.object({
   SANDBOX_SITES_DIR: text.optional(),
 })
 
+/** A price at Stripe, by the setting that a plan names for it: STRIPE_PRICE_SCOUT. */
+const priceName = /^STRIPE_PRICE_[A-Z0-9_]+$/
+
 /** A setting's name in the environment. */
-export type Setting = keyof z.infer<typeof settings>
+export type Setting = keyof z.infer<typeof settings> | `STRIPE_PRICE_${string}`
 export type Environment = Readonly<Record<string, string | undefined>>
 export type Config = ReturnType<typeof group>
 
@@ -141,7 +145,7 @@ export function loadConfig(env: Environment = ownEnvironment()): Config {
     Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== ''),
   )
   const parsed = settings.safeParse(given)
-  const problems = [...new Set([...wrongValues(parsed.error, given), ...contradictions(given)])]
+  const problems = [...new Set([...wrongValues(parsed.error, given), ...wrongPrices(given), ...contradictions(given)])]
   if (parsed.success && problems.length === 0) return group(parsed.data, given)
   const title = problems.length === 1 ? 'One setting is wrong:' : `${problems.length} settings are wrong:`
   throw new ConfigError([title, ...problems.map((problem) => `  ${problem}`)].join('\n'))
@@ -211,6 +215,21 @@ function wrongValues(error: z.ZodError | undefined, given: Environment): string[
   })
 }
 
+function wrongPrices(given: Environment): string[] {
+  const prices = Object.entries(stripePrices(given))
+  return prices.flatMap(([name, id], index) => {
+    const { error } = stripePrice.safeParse(id)
+    if (error) return error.issues.map(({ message }) => `${name} ${message}; it is "${id}"`)
+    const twin = prices.slice(0, index).find(([, other]) => other === id)
+    return twin ? [`${name} and ${twin[0]} are both "${id}": each price has an id of its own`] : []
+  })
+}
+
+function stripePrices(given: Environment): Record<string, string> {
+  const entries = Object.entries(given).filter((entry): entry is [string, string] => priceName.test(entry[0]))
+  return Object.fromEntries(entries)
+}
+
 function contradictions(given: Environment): string[] {
   const problems: string[] = []
   if (given.DATABASE_URL ?? given.DATABASE_SYSTEM_URL ?? given.DATABASE_OWNER_URL) {
@@ -277,6 +296,10 @@ function group(values: z.infer<typeof settings>, given: Environment) {
       chunkRows: values.GOOGLE_SHEETS_CHUNK_ROWS,
       /** Undefined: Google's own hosts. */
       baseUrl: values.GOOGLE_BASE_URL,
+    },
+    stripe: {
+      /** Ids of prices by the name of their setting. */
+      prices: stripePrices(given),
     },
     resend: {
       apiKey: values.RESEND_API_KEY,

@@ -16,6 +16,7 @@ export const webhookSecret = text.regex(
   /^whsec_(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
   'must be a signing secret, whsec_...',
 )
+export const stripePrice = text.regex(/^price_\w{1,250}$/, "must be a price's id at Stripe, price_...")
 export const addressList = text
   .transform((list) => list.split(',').map((entry) => entry.trim()))
   .pipe(z.array(text.regex(/^(\[[\da-f:.]+\]|[^\s:]+):\d{1,5}$/i, 'must be host:port, several with commas between')))

@@ -33,6 +33,7 @@ import { creditRoutes } from './routes/credits.ts'
 import { enrolmentRoutes } from './routes/enrolments.ts'
 import { goneProspectRoutes } from './routes/gone-prospects.ts'
 import { messageRoutes } from './routes/messages.ts'
+import { planRoutes } from './routes/plans.ts'
 import { policyRoutes } from './routes/policy.ts'
 import { prospectRoutes } from './routes/prospects.ts'
 import { scoringRulesRoutes } from './routes/scoring-rules.ts'
@@ -66,6 +67,8 @@ export interface ApiSettings {
   trustProxy: number | readonly string[] | false
   /** The setting without which no search can be made; null when all is there. */
   missingForSearch: string | null
+  /** Ids of prices at Stripe by the name of their setting: what has one is for sale. */
+  stripePrices: Readonly<Record<string, string>>
   /** Whether each answer is held against its schema: cheap, and not for production. */
   checksAnswers: boolean
 }
@@ -113,6 +116,7 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     ...enrolmentRoutes(),
     ...creditRoutes(),
     ...usageReportRoutes(),
+    ...planRoutes({ stripePrices: settings.stripePrices }),
   ]
   let stopping = false
 

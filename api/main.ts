@@ -39,6 +39,7 @@ async function main(): Promise<void> {
       requestsPerMinute: config.api.rateLimitPerMinute,
       trustProxy: config.api.trustProxy,
       missingForSearch: canSearch ? null : 'SERPAPI_API_KEY',
+      stripePrices: config.stripe.prices,
       checksAnswers: config.environment !== 'production',
     },
   )

@@ -7,6 +7,8 @@ export const permissions = [
   'credits:read',
   'messages:read',
   'messages:send',
+  'plans:read',
+  'plans:write',
   'policy:read',
   'policy:write',
   'prospects:read',

@@ -27,7 +27,7 @@ export const problems = {
   forbidden: {
     status: 403,
     title: 'This API key may not do that',
-    advice: 'Use a key with the permission that the detail names.',
+    advice: 'Use a key with the permission, or of the organisation, that the detail names.',
   },
   not_found: {
     status: 404,
@@ -161,7 +161,7 @@ export const ProblemDocument = z
     errors: z
       .array(z.strictObject({ pointer: z.string().meta({ example: '/searches/0/limit' }), detail: z.string() }))
       .optional()
-      .meta({ description: `For invalid_input, at most ${mostErrors}` }),
+      .meta({ description: `For invalid_input, and for a conflict with what a field says; at most ${mostErrors}` }),
   })
   .meta({ id: 'Problem' })
 

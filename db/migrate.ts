@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { resolveBinary } from 'dbmate'
 import postgres from 'postgres'
 import { latestMigration, migrationsFolder } from './schema.ts'
+import { seedPlans } from './seeded-plans.ts'
 
 export interface Logins {
   /** Owns the schema and may create roles; not a superuser, or row-level security would not hold for it. */
@@ -13,8 +14,9 @@ export interface Logins {
 }
 
 /**
- * Brings the schema up to date and gives the logins `throughline_app` and `throughline_system` the passwords of their URLs. Safe
- * to run many times and from many processes at once: an advisory lock lets one through after the other, since dbmate itself has none.
+ * Brings the schema up to date, gives the logins `throughline_app` and `throughline_system` the passwords of their URLs, and fills a
+ * catalogue that is empty. Safe to run many times and from many processes at once: an advisory lock lets one through after the other, since
+ * dbmate itself has none.
  */
 export async function migrate({ ownerUrl, appUrl, systemUrl }: Logins): Promise<void> {
   const sql = postgres(ownerUrl, { max: 1, connect_timeout: 5, onnotice: () => {} })
@@ -22,6 +24,7 @@ export async function migrate({ ownerUrl, appUrl, systemUrl }: Logins): Promise<
     await sql`select pg_advisory_lock(hashtext('throughline/migrate'))`
     await runDbmate(ownerUrl)
     for (const url of [appUrl, systemUrl]) await allowLogin(sql, new URL(url))
+    await seedPlans({ appUrl, systemUrl })
   } finally {
     await sql.end({ timeout: 5 })
   }

@@ -41,3 +41,10 @@ export async function platformOrganisationId(system: Sql): Promise<string> {
   if (!row) throw new Error('there is no organisation of the platform')
   return row.id
 }
+
+/** Whether the organisation of this transaction is the platform's. */
+export async function isPlatform(tx: Sql): Promise<boolean> {
+  const [row] = await tx<{ isPlatform: boolean }[]>`
+    select is_platform from organisations where id = current_organisation()`
+  return row?.isPlatform ?? false
+}

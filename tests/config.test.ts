@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 import express from 'express'
 import { expect, test } from 'vitest'
 import { ConfigError, loadConfig, providerMode, settings } from '../config.ts'
+import { seededPlans } from '../db/seeded-plans.ts'
 
 const databaseUrls = {
   DATABASE_URL: 'postgres://app:app-password@db/throughline',
@@ -173,10 +174,22 @@ test("a profile of Temporal's file counts only when it is asked for", () => {
   expect(loadConfig({ TEMPORAL_PROFILE: 'cloud' }).temporal.usesProfile).toBe(true)
 })
 
-test('.env.example names exactly the settings there are', () => {
+test("prices at Stripe are read by whatever settings plans name, and one that is no price's id is refused", () => {
+  const prices = { STRIPE_PRICE_SCOUT: 'price_1Scout', STRIPE_PRICE_OWN_2: 'price_2' }
+  expect(loadConfig({ ...prices, STRIPE_PRICE_HUNTER_149: ' ' }).stripe.prices).toEqual(prices)
+  expect(errorOf({ STRIPE_PRICE_SCOUT: 'prod_1' })).toMatch(
+    /STRIPE_PRICE_SCOUT must be a price's id at Stripe, price_\.\.\.; it is "prod_1"$/m,
+  )
+  expect(errorOf({ ...prices, STRIPE_PRICE_TWIN: 'price_2' })).toContain(
+    'STRIPE_PRICE_TWIN and STRIPE_PRICE_OWN_2 are both "price_2"',
+  )
+})
+
+test('.env.example names exactly the settings there are, and those of the plans that come with Throughline', () => {
   const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8')
-  const named = [...example.matchAll(/^# ([A-Z_]+)=/gm)].map(([, name]) => name)
-  expect(new Set(named)).toEqual(new Set(Object.keys(settings.shape)))
+  const named = [...example.matchAll(/^# ([A-Z_\d]+)=/gm)].map(([, name]) => name)
+  const prices = seededPlans().flatMap((plan) => plan.prices.map(({ setting }) => setting))
+  expect(new Set(named)).toEqual(new Set([...Object.keys(settings.shape), ...prices]))
 })
 
 function errorOf(env: Record<string, string>): string {

@@ -2,11 +2,6 @@ import { z } from 'zod'
 import type { CreditBalance, CreditEntry } from '../../db/credit-lists.ts'
 import { creditEntryKinds, grantSources } from '../../workflows/contracts/credits.ts'
 
-export const CreditType = z
-  .string()
-  .regex(/^[a-z][a-z0-9_]{0,39}$/, 'Give the type in small letters, digits and underscores, at most 40.')
-  .meta({ description: 'The type of the credits', example: 'call_seconds' })
-
 const Grant = z
   .strictObject({
     id: z.uuid(),

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { creditBalances, listCreditEntries } from '../../db/credit-lists.ts'
+import { CreditType } from '../../workflows/contracts/credits.schema.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { type Endpoint, route } from '../route.ts'
-import { Balance, balanceAnswer, CreditType, Entry, entryAnswer } from './credit-answers.ts'
+import { Balance, balanceAnswer, Entry, entryAnswer } from './credit-answers.ts'
 
 const tag = 'Credits'
 

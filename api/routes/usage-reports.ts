@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { KeyIsTaken, type Reported, reportUsage } from '../../db/usage-reports.ts'
+import { CreditType } from '../../workflows/contracts/credits.schema.ts'
 import { mostCredits } from '../../workflows/contracts/credits.ts'
 import { Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
-import { CreditType } from './credit-answers.ts'
 
 const UsageReport = z
   .strictObject({

@@ -154,6 +154,46 @@ create table usage (
 call isolate_by_organisation('usage');
 grant select, insert on usage to throughline_app;
 
+-- What can be bought: one catalogue for all organisations, which all read and the platform alone writes.
+create table plans (
+  organisation_id uuid not null default current_organisation() references organisations,
+  key text primary key check (key ~ '^[a-z][a-z0-9-]{0,62}$'),
+  -- Both stay: a subscription takes the place of those of its family.
+  kind text not null check (kind in ('subscription', 'credit_pack', 'one_time')),
+  family text not null,
+  -- The newest, which is bought.
+  version integer not null default 1 check (version > 0),
+  -- Nobody buys it from then on; who has it keeps it.
+  retired_at timestamptz,
+  created_at timestamptz not null,
+  updated_at timestamptz not null
+);
+call isolate_by_organisation('plans');
+grant select, insert, update on plans to throughline_app;
+
+-- A subscription remembers by which version it was bought.
+create table plan_versions (
+  organisation_id uuid not null default current_organisation() references organisations,
+  plan_key text not null references plans,
+  version integer not null check (version > 0),
+  definition jsonb not null,
+  actor text not null,
+  created_at timestamptz not null,
+  primary key (plan_key, version)
+);
+call isolate_by_organisation('plan_versions');
+grant select, insert on plan_versions to throughline_app;
+
+do $$
+declare target text;
+begin
+  foreach target in array array['plans', 'plan_versions'] loop
+    execute format('create policy everybody_reads on %I for select to throughline_app using (true)', target);
+    execute format('create policy platform_writes on %I as restrictive for insert to throughline_app
+      with check (exists (select from organisations where id = organisation_id and is_platform))', target);
+  end loop;
+end $$;
+
 -- migrate:down
 
 -- Migrations only go forward: a mistake is mended by the next one.

@@ -82,7 +82,14 @@ export async function testApi(
   const stories = standInStories()
   const api = createApi(
     { database: watch(database), system, stories, schedules, webhooks, clock, log },
-    { requestsPerMinute: 100_000, trustProxy: false, missingForSearch: null, checksAnswers: true, ...settings },
+    {
+      requestsPerMinute: 100_000,
+      trustProxy: false,
+      missingForSearch: null,
+      stripePrices: {},
+      checksAnswers: true,
+      ...settings,
+    },
   )
   const server = createServer(api.app)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

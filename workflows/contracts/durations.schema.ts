@@ -26,3 +26,8 @@ export function durationAbove(seconds: number) {
     `Give more than ${seconds} seconds.`,
   )
 }
+
+/** Whether the one lasts longer than the other; false where one is no duration. */
+export function isLonger(one: string, other: string): boolean {
+  return (parseDuration(one) ?? Number.NaN) > (parseDuration(other) ?? Number.NaN)
+}
