@@ -70,10 +70,13 @@ create index suppressions_newest on suppressions (organisation_id, id desc);
 call isolate_by_organisation('suppressions');
 grant select, insert, update on suppressions to throughline_app;
 
+-- Here and in the other tables that grow with every message, organisation_id refers to nothing: what the row belongs to does, row-level security
+-- holds the two together, and each of a hundred rows a transaction would lock the organisation's one row once more.
+
 -- Facts about a person, in any order: what providers report, what users tell of, what was decided about them and why.
 create table contact_events (
   id uuid primary key default uuidv7(),
-  organisation_id uuid not null default current_organisation() references organisations,
+  organisation_id uuid not null default current_organisation(),
   contact_id uuid not null references contacts,
   type text not null,
   data jsonb not null default '{}',
@@ -177,7 +180,7 @@ grant select, insert, update on cohorts to throughline_app;
 
 create table enrolments (
   id uuid primary key default uuidv7(),
-  organisation_id uuid not null default current_organisation() references organisations,
+  organisation_id uuid not null default current_organisation(),
   sequence_id uuid not null references sequences,
   contact_id uuid not null references contacts,
   cohort_id uuid not null references cohorts,
@@ -209,7 +212,7 @@ grant select, insert, update on enrolments to throughline_app;
 -- One call of a provider with many messages. Under its key the same call may be repeated while the provider remembers it.
 create table send_batches (
   id uuid primary key,
-  organisation_id uuid not null default current_organisation() references organisations,
+  organisation_id uuid not null default current_organisation(),
   sender_id uuid not null references senders,
   provider_key text not null,
   -- When the provider may first have heard of the key: its memory is counted from here.
@@ -222,7 +225,7 @@ grant select, insert on send_batches to throughline_app;
 -- Everything that leaves, whoever asked, once per act.
 create table messages (
   id uuid primary key default uuidv7(),
-  organisation_id uuid not null default current_organisation() references organisations,
+  organisation_id uuid not null default current_organisation(),
   act_key text not null,
   contact_id uuid not null references contacts,
   channel text not null check (channel in ('email', 'sms', 'whatsapp', 'voice')),

@@ -75,7 +75,7 @@ grant select, insert, update on credit_reservations to throughline_app;
 -- an entry for each; without a grant it is a debt or its payment.
 create table credit_entries (
   id uuid primary key default uuidv7(),
-  -- The account's. No reference: every burn of an organisation would lock the one row.
+  -- The account's, without a reference of its own: every burn of an organisation would lock the one row.
   organisation_id uuid not null default current_organisation(),
   account_id uuid not null references credit_accounts,
   grant_id uuid references credit_grants,
