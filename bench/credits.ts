@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { connectDatabase, connectSystem, type Database, type Tx } from '../db/client.ts'
-import { burnCredits, grantCredits } from '../db/credits.ts'
+import { burnUse } from '../db/credit-ledger.ts'
+import { grantCredits } from '../db/credits.ts'
 import { createOrganisation } from '../db/organisations.ts'
 import { type Figures, median } from './figures.ts'
 import { bootSystem, type MeasuredSystem } from './system.ts'
@@ -90,7 +91,8 @@ async function prepare({ logins }: MeasuredSystem): Promise<Half> {
   return { database, organisationId, types }
 }
 
-const burn: Burn = (tx, type) => burnCredits(tx, { type, amount: 1, sourceKey: `bench/${randomUUID()}` }, new Date())
+/** What `POST /usage` does: once under its key. */
+const burn: Burn = (tx, type) => burnUse(tx, { type, amount: 1, key: randomUUID() }, new Date())
 
 const update: Burn = (tx, type) =>
   tx`update credit_accounts set balance = balance - 1 where type = ${type} and balance >= 1 returning balance`

@@ -10,7 +10,7 @@ export interface CreditBalance {
   /** What the period began with, and what was granted since. */
   periodGranted: number
   periodBeganAt: Date
-  /** Those of which something remains, in the order in which they burn. */
+  /** Those of which something remains, in the order in which they burn, the first hundred. */
   grants: GrantLeft[]
 }
 
@@ -20,35 +20,32 @@ interface GrantLeft {
   amount: number
   remaining: number
   priority: number
-  expiresAt: Date | null
-  grantedAt: Date
+  /** ISO 8601. */
+  expiresAt: string | null
+  grantedAt: string
 }
 
-/** All balances, by type, after what has expired by now was written down. */
+/** As many as anybody reads. */
+const mostGrants = 100
+
+/** All balances, by type, after what has expired by now was written down; of each the grants that burn next. */
 export async function creditBalances(tx: Tx, now: Date): Promise<CreditBalance[]> {
-  const due = await tx<{ type: string }[]>`select type from credit_accounts where ${hasDue(tx, now)} order by type`
+  const due = await tx<{ type: string }[]>`
+    select type from credit_accounts where ${hasDue(tx, now)} order by type collate "C"`
   for (const { type } of due) await lockAccount(tx, type, now)
-  const accounts = await tx<(Omit<CreditBalance, 'grants'> & { id: string })[]>`
-    select id, type, balance, period_granted, period_began_at,
+  return tx<CreditBalance[]>`
+    select type, balance, period_granted, period_began_at,
       (
         select coalesce(sum(amount), 0)::bigint from credit_reservations
         where account_id = credit_accounts.id and status = 'reserved'
-      ) as reserved
-    from credit_accounts order by type`
-  const grants = await tx<(GrantLeft & { accountId: string })[]>`
-    select account_id, id, source, amount, remaining, priority, expires_at, granted_at
-    from credit_grants where not is_spent
-    order by priority, expires_at nulls last, source in ('purchase', 'top_up'), granted_at, id`
-  const byAccount = Map.groupBy(grants, ({ accountId }) => accountId)
-  return accounts.map(({ id, ...account }) => ({
-    ...account,
-    grants: (byAccount.get(id) ?? []).map(withoutAccount),
-  }))
-}
-
-function withoutAccount(row: GrantLeft & { accountId: string }): GrantLeft {
-  const { accountId: _, ...grant } = row
-  return grant
+      ) as reserved,
+      array(
+        select jsonb_build_object('id', id, 'source', source, 'amount', amount, 'remaining', remaining, 'priority', priority,
+          'expiresAt', expires_at, 'grantedAt', granted_at)
+        from credit_grants where account_id = credit_accounts.id and not is_spent
+        order by priority, expires_at nulls last, source in ('purchase', 'top_up'), granted_at, id limit ${mostGrants}
+      ) as grants
+    from credit_accounts order by type collate "C"`
 }
 
 export interface CreditEntry {
@@ -67,8 +64,8 @@ export async function listCreditEntries(
   { limit, before }: { limit: number; before: string | null },
 ): Promise<CreditEntry[]> {
   return tx<CreditEntry[]>`
-    select credit_entries.id, kind, amount, grant_id, source_key, at
-    from credit_entries join credit_accounts on credit_accounts.id = account_id
-    where type = ${type} and ${before === null ? tx`true` : tx`credit_entries.id < ${before}`}
-    order by credit_entries.id desc limit ${limit}`
+    select id, kind, amount, grant_id, source_key, at from credit_entries
+    where account_id = (select id from credit_accounts where type = ${type})
+      and ${before === null ? tx`true` : tx`id < ${before}`}
+    order by id desc limit ${limit}`
 }

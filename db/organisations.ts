@@ -20,6 +20,11 @@ export async function createOrganisation(system: Sql, name: string, country: str
   return row
 }
 
+export async function organisationExists(system: Sql, id: string): Promise<boolean> {
+  const [row] = await system`select 1 from organisations where id = ${id}`
+  return row !== undefined
+}
+
 /** The organisation of this transaction. */
 export async function currentOrganisation(tx: Sql): Promise<Organisation> {
   const [row] = await tx<Organisation[]>`

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { ConfigError, loadConfig } from '../config.ts'
 import type { Logins } from '../db/migrate.ts'
 import { createSiteReader } from '../providers/websites/client.ts'
 import { siteSettings } from '../workers/site-settings.ts'
+import { CreditType } from '../workflows/contracts/credits.schema.ts'
 import { parseWebsite } from '../workflows/rules/websites.ts'
 import { createOrganisationWithKey, createPlatformKey, giveCredits, setMonthlySearches } from './organisations.ts'
 import { planPostgres } from './postgres.ts'
@@ -12,24 +14,30 @@ import { reportOnSite } from './site-report.ts'
 const usage = `Usage: npm run admin -- create-organisation NAME [--country US]
        npm run admin -- create-platform-key
        npm run admin -- allow-searches ORGANISATION_ID NUMBER|unlimited
-       npm run admin -- grant-credits ORGANISATION_ID TYPE AMOUNT
+       npm run admin -- grant-credits ORGANISATION_ID TYPE AMOUNT [--key KEY]
        npm run admin -- analyse URL [--country US]
 
 create-organisation makes an organisation and prints its id and its first API key. The key is shown this once.
 create-platform-key makes an API key of the organisation that runs Throughline: the catalogue of plans is changed with it.
 allow-searches sets how many searches an organisation may pay for in a calendar month (1000 unless set). Campaigns that wait for
 more look again every few hours; a resume has them look at once.
-grant-credits gives an organisation credits of a type such as call_seconds, which do not expire.
+grant-credits gives an organisation credits of a type such as call_seconds, which do not expire. It prints its key first: with that it can be
+repeated after an answer was lost, and gives them once.
 analyse reads one website as a campaign would and prints what it shows as JSON, also when it cannot be read.
 --country is an ISO 3166-1 code: campaigns that name no country look there; telephone numbers are read as written there.`
 
 /** Anything that the person at the terminal can put right. */
 class WrongUse extends Error {}
 
+interface Options {
+  country?: string | undefined
+  key?: string | undefined
+}
+
 interface Command {
   /** How many words it takes beside its name. */
   takes: number
-  run(words: readonly string[], country: string | undefined): Promise<void>
+  run(words: readonly string[], options: Options): Promise<void>
 }
 
 const commands = new Map<string, Command>([
@@ -55,11 +63,11 @@ async function main(args: string[]): Promise<void> {
   }
   await command.run(
     words.map((word) => word.trim()),
-    values.country,
+    values,
   )
 }
 
-async function createOrganisation([name = '']: readonly string[], country = 'US'): Promise<void> {
+async function createOrganisation([name = '']: readonly string[], { country = 'US' }: Options): Promise<void> {
   if (name === '' || name.length > 200) {
     throw new WrongUse(`Give the organisation a name of 1 to 200 characters.\n\n${usage}`)
   }
@@ -89,12 +97,16 @@ async function setAllowance([organisationId = '', searches = '']: readonly strin
   )
 }
 
-async function grantByHand([organisationId = '', type = '', amount = '']: readonly string[]): Promise<void> {
-  if (!/^[a-z][a-z0-9_]{0,39}$/.test(type)) throw new WrongUse(`"${type}" is no type of credits.\n\n${usage}`)
+async function grantByHand(words: readonly string[], { key = randomUUID() }: Options): Promise<void> {
+  const [organisationId = '', type = '', amount = ''] = words
+  if (!CreditType.safeParse(type).success) throw new WrongUse(`"${type}" is no type of credits.\n\n${usage}`)
   if (!/^[1-9]\d{0,11}$/.test(amount)) throw new WrongUse(`Give a number of credits.\n\n${usage}`)
-  const balance = await giveCredits(await logins(), readId(organisationId), { type, amount: Number(amount) })
-  if (balance === null) throw noOrganisation(organisationId)
-  console.log(`Organisation ${organisationId} has ${balance} credits of the type ${type} now.`)
+  if (key.length > 200) throw new WrongUse('A key has at most 200 characters.')
+  console.log(`Key           ${key}`)
+  const given = await giveCredits(await logins(), readId(organisationId), { type, amount: Number(amount), key })
+  if (given === null) throw noOrganisation(organisationId)
+  const what = given.isNew ? 'They are given' : 'They had been given before'
+  console.log(`${what}: organisation ${organisationId} has ${given.balance} credits of the type ${type} now.`)
 }
 
 function readId(text: string): string {
@@ -104,7 +116,7 @@ function readId(text: string): string {
 
 const noOrganisation = (id: string) => new WrongUse(`There is no organisation ${id}.`)
 
-async function analyse([website = '']: readonly string[], country: string | undefined): Promise<void> {
+async function analyse([website = '']: readonly string[], { country }: Options): Promise<void> {
   const parsed = parseWebsite(website)
   if ('problem' in parsed) throw new WrongUse(`${parsed.problem}\n\n${usage}`)
   const sites = createSiteReader(siteSettings(loadConfig()))
@@ -115,7 +127,7 @@ function parse(args: string[]) {
   try {
     return parseArgs({
       args,
-      options: { country: { type: 'string' }, help: { type: 'boolean' } },
+      options: { country: { type: 'string' }, key: { type: 'string' }, help: { type: 'boolean' } },
       allowPositionals: true,
     })
   } catch (error) {

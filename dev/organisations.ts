@@ -1,12 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import type { Sql } from 'postgres'
 import { permissions } from '../api/permissions.ts'
 import { createApiKey } from '../db/api-keys.ts'
 import { connectDatabase, connectSystem } from '../db/client.ts'
-import { lockAccount } from '../db/credit-ledger.ts'
 import { grantCredits } from '../db/credits.ts'
 import type { Logins } from '../db/migrate.ts'
-import { allowSearches, createOrganisation, platformOrganisationId } from '../db/organisations.ts'
+import { allowSearches, createOrganisation, organisationExists, platformOrganisationId } from '../db/organisations.ts'
 
 /** Makes an organisation and its first API key, which may do everything; the key is shown nowhere else again. */
 export async function createOrganisationWithKey(
@@ -47,30 +45,17 @@ export function setMonthlySearches(
   return withSystem(systemUrl, (system) => allowSearches(system, organisationId, monthly))
 }
 
-/** Gives credits that do not expire, and tells the balance; null when there is no such organisation. */
+/** Gives credits that do not expire, once under the key, and tells the balance; null when there is no such organisation. */
 export async function giveCredits(
   { appUrl, systemUrl }: Pick<Logins, 'appUrl' | 'systemUrl'>,
   organisationId: string,
-  { type, amount }: { type: string; amount: number },
-): Promise<number | null> {
-  const [known] = await withSystem(
-    systemUrl,
-    (system) => system`select 1 from organisations where id = ${organisationId}`,
-  )
-  if (!known) return null
+  { type, amount, key }: { type: string; amount: number; key: string },
+): Promise<{ isNew: boolean; balance: number } | null> {
+  if (!(await withSystem(systemUrl, (system) => organisationExists(system, organisationId)))) return null
   const database = connectDatabase(appUrl, { name: 'admin', poolSize: 1 })
   try {
-    return await database.as(organisationId, async (tx) => {
-      const grant = {
-        type,
-        amount,
-        sourceKey: `manual/${randomUUID()}`,
-        source: 'manual',
-        beginsPeriod: false,
-      } as const
-      await grantCredits(tx, grant, new Date())
-      return (await lockAccount(tx, type, new Date()))?.balance ?? 0
-    })
+    const grant = { type, amount, sourceKey: `manual/${key}`, source: 'manual', beginsPeriod: false } as const
+    return await database.as(organisationId, (tx) => grantCredits(tx, grant, new Date()))
   } finally {
     await database.close()
   }

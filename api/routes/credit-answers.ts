@@ -24,7 +24,9 @@ export const Balance = z
     period: z
       .strictObject({ granted: z.int(), beganAt: z.iso.datetime() })
       .meta({ description: 'What the period began with, and what was granted since' }),
-    grants: z.array(Grant).meta({ description: 'Of which something remains, in the order in which they burn' }),
+    grants: z
+      .array(Grant)
+      .meta({ description: 'Of which something remains, in the order in which they burn; the first hundred' }),
   })
   .meta({ id: 'CreditBalance' })
 
@@ -53,8 +55,8 @@ export function balanceAnswer({
     period: { granted: periodGranted, beganAt: periodBeganAt.toISOString() },
     grants: grants.map(({ expiresAt, grantedAt, ...grant }) => ({
       ...grant,
-      expiresAt: expiresAt?.toISOString() ?? null,
-      grantedAt: grantedAt.toISOString(),
+      expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+      grantedAt: new Date(grantedAt).toISOString(),
     })),
   }
 }

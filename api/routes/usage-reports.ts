@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { KeyIsTaken, type Reported, reportUsage } from '../../db/usage-reports.ts'
+import { burnUse, ToldMeanwhile } from '../../db/credit-ledger.ts'
 import { CreditType } from '../../workflows/contracts/credits.schema.ts'
 import { mostCredits } from '../../workflows/contracts/credits.ts'
 import { Problem } from '../problem.ts'
@@ -40,25 +40,27 @@ bought. A use that the balance does not cover is answered 402 and burns nothing.
       example: { key: 'call/2026-11-21/0042', type: 'call_seconds', amount: 184 },
       problems: ['payment_required', 'conflict'],
       success: { status: 200, description: 'What was burned', schema: ReportedUsage },
-      handler: ({ body, now, answerAs }) =>
-        answerAs(async (tx) => {
-          const reported = await reportUsage(tx, body, now).catch(otherUse)
-          if (reported.is === 'other') {
-            throw new Problem('conflict', `Another use was reported under the key "${body.key}". Give each its own.`)
-          }
-          if (reported.is === 'short') throw tooFew(body, reported.balance)
-          return { body: { ...body, balance: reported.balance } }
-        }),
+      handler({ body, now, answerAs }) {
+        const report = () =>
+          answerAs(async (tx) => {
+            const { is, balance } = await burnUse(tx, body, now)
+            if (is === 'other') {
+              throw new Problem('conflict', `Another use was reported under the key "${body.key}". Give each its own.`)
+            }
+            if (is === 'short') throw tooFew(body, balance)
+            return { body: { ...body, balance } }
+          })
+        return report().catch((error: unknown) => {
+          if (error instanceof ToldMeanwhile) return report()
+          throw error
+        })
+      },
     }),
   ]
 }
 
-function otherUse(error: unknown): Reported {
-  if (error instanceof KeyIsTaken) return { is: 'other' }
-  throw error
-}
-
 function tooFew({ type, amount }: { type: string; amount: number }, balance: number): Problem {
-  const there = balance < 0 ? `${-balance} are owed` : `${balance} are left`
-  return new Problem('payment_required', `This takes ${amount} credits of the type ${type}; ${there}.`)
+  const there = balance < 0 ? `${-balance} of it owed` : `${balance} left`
+  const detail = `This takes ${amount} credits of the type ${type}, with ${there}. GET /plans lists what can be bought.`
+  return new Problem('payment_required', detail)
 }

@@ -8,12 +8,12 @@ create table credit_accounts (
   type text not null check (type ~ '^[a-z][a-z0-9_]{0,39}$'),
   -- What may be burned: what remains of the grants, less what is owed.
   balance bigint not null default 0 check (abs(balance) <= 9000000000000000),
-  -- Taken though nothing was left: more than was reserved, or what a refund takes back. The next grant pays it first.
-  owed bigint not null default 0 check (owed >= 0),
+  -- Taken though nothing was left: more than was reserved, or what a refund takes back. What comes next pays it first.
+  owed bigint not null default 0 check (owed between 0 and 9000000000000000),
   -- What low-credit notices are shares of: the balance that the period began with, and what was granted since.
-  period_granted bigint not null default 0 check (period_granted >= 0),
+  period_granted bigint not null default 0 check (period_granted between 0 and 9000000000000000),
   period_began_at timestamptz not null,
-  -- The lowest share, in per cent, that this period has fallen to.
+  -- The lowest share, in per cent, that burning has brought the balance to in this period. A state, not an event: whoever tells of it compares.
   fallen_to smallint not null default 100 check (fallen_to between 0 and 100),
   created_at timestamptz not null default now()
 );
@@ -28,7 +28,7 @@ create table credit_grants (
   account_id uuid not null references credit_accounts,
   source_key text not null check (length(source_key) between 1 and 255),
   source text not null check (source in ('plan', 'rollover', 'purchase', 'top_up', 'manual')),
-  amount bigint not null check (amount > 0),
+  amount bigint not null check (amount between 1 and 1000000000000),
   remaining bigint not null check (remaining between 0 and amount),
   -- In an index, what remains would have each burn write to it.
   is_spent boolean not null generated always as (remaining = 0) stored,
@@ -36,24 +36,29 @@ create table credit_grants (
   priority smallint not null default 50 check (priority between 0 and 100),
   -- From this moment on it is gone.
   expires_at timestamptz,
-  -- Of what remains then, this much goes on until rolls_over_until.
+  -- Of what remains then, this much goes on until rolls_over_until, as a grant that names this one.
   rolls_over bigint not null default 0 check (rolls_over >= 0),
   rolls_over_until timestamptz,
-  granted_at timestamptz not null,
+  rolled_from uuid references credit_grants,
   -- When it was first written down that it has expired. What a reservation gives back later goes the same way.
   expired_at timestamptz,
+  -- Gone without having been used, and taken back with its payment: neither can be taken back once more.
+  expired bigint not null default 0 check (expired >= 0),
+  clawed_back bigint not null default 0 check (clawed_back between 0 and amount),
+  granted_at timestamptz not null,
   created_at timestamptz not null default now(),
-  check (rolls_over = 0 or rolls_over_until > expires_at)
+  check (rolls_over = 0 or coalesce(rolls_over_until > expires_at, false))
 );
 create unique index credit_grants_source on credit_grants (organisation_id, source_key);
-create index credit_grants_left on credit_grants (account_id) where not is_spent;
+create index credit_grants_left on credit_grants (account_id, expires_at) where not is_spent;
+create index credit_grants_rolled on credit_grants (rolled_from) where rolled_from is not null;
 call isolate_by_organisation('credit_grants');
 grant select, insert, update on credit_grants to throughline_app;
 
 -- Credits that are set aside for an act under way.
 create table credit_reservations (
   id uuid primary key default uuidv7(),
-  organisation_id uuid not null default current_organisation() references organisations,
+  organisation_id uuid not null default current_organisation(),
   account_id uuid not null references credit_accounts,
   act_key text not null check (length(act_key) between 1 and 255),
   amount bigint not null check (amount > 0),
@@ -90,24 +95,45 @@ create index credit_entries_newest on credit_entries (account_id, id desc);
 call isolate_by_organisation('credit_entries');
 grant select, insert on credit_entries to throughline_app;
 
+-- What was reported as used, under a key of the user's, and what was answered.
+create table usage (
+  organisation_id uuid not null default current_organisation(),
+  key text not null check (length(key) between 1 and 200),
+  account_id uuid not null references credit_accounts,
+  amount bigint not null check (amount > 0),
+  -- The balance that it left.
+  balance bigint not null,
+  at timestamptz not null,
+  created_at timestamptz not null default now(),
+  primary key (organisation_id, key)
+);
+call isolate_by_organisation('usage');
+grant select, insert on usage to throughline_app;
+
 -- The one way in which credits leave a balance: from the grants in their order, all or nothing, or on credit. `is`: taken, or short, or due, when
--- something has to be written down as expired first (db/credit-ledger.ts). A function, since each of its statements sees what was committed
+-- something has to be written down as expired first (db/credit-expiry.ts). A function, since each of its statements sees what was committed
 -- while it waited for its turn, and a hot balance is not kept waiting for a network between them.
 create function take_credits(
   of_type text, wanted bigint, entry_kind text, entry_key text, moment timestamptz, on_credit boolean, shares int[], paying_first uuid,
-  out "is" text, out balance bigint, out fell_to smallint
+  out "is" text, out account_id uuid, out balance bigint
 ) language plpgsql as $$
 declare
   account credit_accounts;
   part record;
   open bigint := wanted;
 begin
+  if wanted <= 0 then raise exception 'credits are taken by whole units'; end if;
   select * into account from credit_accounts where type = of_type for no key update;
+  account_id := account.id;
   balance := coalesce(account.balance, 0);
   "is" := 'short';
   if account.id is null then return; end if;
-  if exists (select from credit_grants where account_id = account.id and not is_spent and expires_at <= moment)
-    or exists (select from credit_reservations where account_id = account.id and status = 'reserved' and expires_at <= moment)
+  if exists (
+      select from credit_grants where credit_grants.account_id = account.id and not is_spent and expires_at <= moment
+    ) or exists (
+      select from credit_reservations
+      where credit_reservations.account_id = account.id and status = 'reserved' and expires_at <= moment
+    )
   then
     "is" := 'due';
     return;
@@ -116,8 +142,9 @@ begin
   if account.balance < wanted and not on_credit then return; end if;
 
   for part in
-    select id, least(remaining, wanted) as amount from credit_grants where account_id = account.id and not is_spent
-    order by id is not distinct from paying_first desc, priority, expires_at nulls last, source in ('purchase', 'top_up'), granted_at, id
+    select id, remaining as amount from credit_grants where credit_grants.account_id = account.id and not is_spent
+    order by coalesce(rolled_from, id) is not distinct from paying_first desc, priority, expires_at nulls last,
+      source in ('purchase', 'top_up'), granted_at, id
   loop
     part.amount := least(part.amount, open);
     update credit_grants set remaining = remaining - part.amount where id = part.id;
@@ -131,28 +158,41 @@ begin
       values (account.id, entry_kind, -open, entry_key, moment);
   end if;
   balance := account.balance - wanted;
-  select min(share) into fell_to from unnest(shares) as share
-    where account.period_granted > 0 and balance * 100 <= share * account.period_granted and share < account.fallen_to;
-  update credit_accounts set balance = account.balance - wanted, owed = owed + open, fallen_to = coalesce(fell_to, fallen_to)
+  update credit_accounts set balance = account.balance - wanted, owed = owed + open,
+    fallen_to = least(fallen_to, (
+      select min(share) from unnest(shares) as share
+      where period_granted > 0 and (account.balance - wanted) * 100 <= share * period_granted
+    ))
     where id = account.id;
   "is" := 'taken';
 end $$;
-grant execute on function take_credits to throughline_app;
 
--- What was reported as used, under a key of the user's, and what was answered.
-create table usage (
-  organisation_id uuid not null default current_organisation() references organisations,
-  key text not null check (length(key) between 1 and 200),
-  type text not null,
-  amount bigint not null check (amount > 0),
-  -- The balance that it left.
-  balance bigint not null,
-  at timestamptz not null,
-  created_at timestamptz not null default now(),
-  primary key (organisation_id, key)
-);
-call isolate_by_organisation('usage');
-grant select, insert on usage to throughline_app;
+-- Burns what was used, once under its key. `is`, besides what take_credits says: known, told before, with what was told then; other, the key is
+-- another use's; again, when somebody else has told of it in this very moment.
+create function use_credits(
+  use_key text, of_type text, wanted bigint, moment timestamptz, shares int[], out "is" text, out balance bigint
+) language plpgsql as $$
+declare
+  known record;
+  taken record;
+begin
+  select credit_accounts.type, usage.amount, usage.balance into known
+    from usage join credit_accounts on credit_accounts.id = account_id where key = use_key;
+  if found then
+    "is" := case when known.type = of_type and known.amount = wanted then 'known' else 'other' end;
+    balance := known.balance;
+    return;
+  end if;
+  select * into taken from take_credits(of_type, wanted, 'burned', 'usage/' || use_key, moment, false, shares, null);
+  "is" := taken."is";
+  balance := taken.balance;
+  if taken."is" <> 'taken' then return; end if;
+  insert into usage (key, account_id, amount, balance, at) values (use_key, taken.account_id, wanted, taken.balance, moment)
+    on conflict (organisation_id, key) do nothing;
+  -- What was burned for it has to be given up with the transaction.
+  if not found then "is" := 'again'; end if;
+end $$;
+grant execute on function take_credits, use_credits to throughline_app;
 
 -- What can be bought: one catalogue for all organisations, which all read and the platform alone writes.
 create table plans (

@@ -7,10 +7,18 @@ export interface ModelGrant {
   isPurchased: boolean
   rollsOver: { most: number; until: number } | null
   order: number
+  /** The grant that was given; of what has rolled over, the one that it was. */
+  family: string
+  /** Of the whole family: given, and gone without use or taken back. */
+  given: number
+  lost: number
 }
+
+type GivenGrant = Omit<ModelGrant, 'order' | 'family' | 'given' | 'lost'>
 
 interface Held {
   parts: { grant: ModelGrant; amount: number }[]
+  amount: number
   expiresAt: number
   status: 'reserved' | 'settled' | 'released' | 'expired'
 }
@@ -20,22 +28,24 @@ export function creditModel() {
   const reservations = new Map<string, Held>()
   let owed = 0
 
-  function alive(now: number): ModelGrant[] {
-    return grants
-      .filter(({ remaining, expiresAt }) => remaining > 0 && (expiresAt === null || expiresAt > now))
-      .sort(
-        (one, other) =>
-          one.priority - other.priority ||
-          (one.expiresAt ?? Infinity) - (other.expiresAt ?? Infinity) ||
-          Number(one.isPurchased) - Number(other.isPurchased) ||
-          one.order - other.order,
-      )
+  const inOrder = (some: ModelGrant[]) =>
+    some.toSorted(
+      (one, other) =>
+        one.priority - other.priority ||
+        (one.expiresAt ?? Infinity) - (other.expiresAt ?? Infinity) ||
+        Number(one.isPurchased) - Number(other.isPurchased) ||
+        one.order - other.order,
+    )
+  const alive = (now: number) =>
+    inOrder(grants.filter(({ remaining, expiresAt }) => remaining > 0 && (expiresAt === null || expiresAt > now)))
+
+  function put(grant: GivenGrant, family = grant.key): void {
+    grants.push({ ...grant, order: grants.length, family, given: grant.remaining, lost: 0 })
   }
 
-  function put(grant: Omit<ModelGrant, 'order'>): void {
-    const paid = Math.min(owed, grant.remaining)
-    owed -= paid
-    grants.push({ ...grant, remaining: grant.remaining - paid, order: grants.length })
+  /** Whatever is there pays what is owed. */
+  function repay(): void {
+    owed = takeFrom(inOrder(grants), owed).open
   }
 
   function takeFrom(sources: ModelGrant[], wanted: number) {
@@ -58,29 +68,38 @@ export function creditModel() {
       open -= part
       grant.remaining += part
     }
-    expire(now)
-    for (const { grant } of held.parts.toReversed()) {
-      const paid = Math.min(owed, grant.remaining)
-      owed -= paid
-      grant.remaining -= paid
-    }
+    expireGrants(now)
+    repay()
   }
 
+  /** In the order in which it happens, whoever looks when. */
   function expire(now: number): void {
-    for (const held of reservations.values()) {
-      if (held.status !== 'reserved' || held.expiresAt > now) continue
+    const overdue = [...reservations.values()].filter(
+      ({ status, expiresAt }) => status === 'reserved' && expiresAt <= now,
+    )
+    for (const held of overdue.toSorted((one, other) => one.expiresAt - other.expiresAt)) {
+      expireGrants(held.expiresAt)
       held.status = 'expired'
-      giveBack(held, Infinity, now)
+      giveBack(held, Infinity, held.expiresAt)
     }
+    expireGrants(now)
+  }
+
+  function expireGrants(now: number): void {
     for (const grant of grants) {
       if (grant.remaining === 0 || grant.expiresAt === null || grant.expiresAt > now) continue
       const rolled = Math.min(grant.remaining, grant.rollsOver?.most ?? 0)
       const until = grant.rollsOver?.until ?? 0
+      const original = grants.find(({ key }) => key === grant.family) ?? grant
+      original.lost += grant.remaining - rolled
       grant.remaining = 0
       if (grant.rollsOver && rolled > 0) {
         grant.rollsOver = { most: grant.rollsOver.most - rolled, until }
         const { key, priority } = grant
-        put({ key: `${key}+`, remaining: rolled, priority, expiresAt: until, isPurchased: false, rollsOver: null })
+        put(
+          { key: `${key}+`, remaining: rolled, priority, expiresAt: until, isPurchased: false, rollsOver: null },
+          grant.family,
+        )
       }
     }
   }
@@ -91,9 +110,10 @@ export function creditModel() {
       expire(now)
       return sumLeft() - owed
     },
-    grant(grant: Omit<ModelGrant, 'order'>, now: number): void {
+    grant(grant: GivenGrant, now: number): void {
       expire(now)
       if (!grants.some(({ key }) => key === grant.key)) put(grant)
+      repay()
     },
     burn(amount: number, now: number): boolean {
       expire(now)
@@ -101,37 +121,54 @@ export function creditModel() {
       takeFrom(alive(now), amount)
       return true
     },
-    clawBack(key: string, amount: number, now: number): void {
+    clawBack(key: string, amount: number, now: number): boolean {
       expire(now)
-      const own = alive(now).filter((grant) => grant.key === key)
-      owed += takeFrom([...own, ...alive(now)], amount).open
-    },
-    reserve(act: string, amount: number, expiresAt: number, now: number): boolean {
-      expire(now)
-      if (reservations.has(act)) return true
-      if (sumLeft() - owed < amount) return false
-      reservations.set(act, { parts: takeFrom(alive(now), amount).parts, expiresAt, status: 'reserved' })
+      const original = grants.find((grant) => grant.key === key)
+      const most = original ? Math.min(amount, original.given - original.lost) : 0
+      if (!original || most <= 0) return false
+      original.lost += most
+      const own = alive(now).filter(({ family }) => family === key)
+      owed += takeFrom([...own, ...alive(now)], most).open
       return true
     },
-    settle(act: string, amount: number, now: number): boolean {
+    reserve(act: string, amount: number, expiresAt: number, now: number): 'reserved' | 'short' | 'ended' | 'other' {
+      expire(now)
+      const known = reservations.get(act)
+      if (known && known.amount !== amount) return 'other'
+      if (known) return known.status === 'reserved' ? 'reserved' : 'ended'
+      if (sumLeft() - owed < amount) return 'short'
+      reservations.set(act, { parts: takeFrom(alive(now), amount).parts, amount, expiresAt, status: 'reserved' })
+      return 'reserved'
+    },
+    settle(act: string, amount: number, now: number): 'done' | 'ended' | 'unknown' {
       expire(now)
       const held = reservations.get(act)
-      if (!held || held.status === 'released') return false
-      if (held.status === 'settled') return true
-      const reserved = held.status === 'reserved' ? held.parts.reduce((sum, part) => sum + part.amount, 0) : 0
+      if (!held) return 'unknown'
+      if (held.status === 'released') return 'ended'
+      if (held.status === 'settled') return 'done'
+      const reserved = held.status === 'reserved' ? held.amount : 0
       held.status = 'settled'
       if (amount < reserved) giveBack(held, reserved - amount, now)
       else owed += takeFrom(alive(now), amount - reserved).open
-      return true
+      return 'done'
     },
-    release(act: string, now: number): boolean {
+    release(act: string, now: number): 'done' | 'ended' | 'unknown' {
       expire(now)
       const held = reservations.get(act)
-      if (!held || held.status === 'settled') return false
-      if (held.status !== 'reserved') return true
+      if (!held) return 'unknown'
+      if (held.status === 'settled') return 'ended'
+      if (held.status !== 'reserved') return 'done'
       held.status = 'released'
       giveBack(held, Infinity, now)
-      return true
+      return 'done'
     },
+    /** What remains of each grant that was given, what has rolled over from it included. */
+    remaining: () =>
+      Object.fromEntries(
+        [...Map.groupBy(grants, ({ family }) => family)].map(([family, all]) => [
+          family,
+          all.reduce((sum, { remaining }) => sum + remaining, 0),
+        ]),
+      ),
   }
 }

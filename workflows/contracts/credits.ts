@@ -16,8 +16,8 @@ export const creditEntryKinds = [
 ] as const
 export type CreditEntryKind = (typeof creditEntryKinds)[number]
 
-/** The shares of a period's credits, in per cent, of which notice is given when no more is left, once a period each. */
+/** The shares of a period's credits, in per cent, that it is noted when burning has brought a balance to. */
 export const lowCreditShares = [50, 20, 0] as const
 
-/** As much as JSON carries exactly, with room for sums. */
+/** At once. Thousands of such sums are still whole numbers in JSON. */
 export const mostCredits = 1_000_000_000_000
