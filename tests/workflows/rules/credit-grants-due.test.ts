@@ -1,0 +1,146 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { BillingFacts, Dispute, PaidLine, Payment, Refund } from '../../../workflows/contracts/subscriptions.ts'
+import { decideBilling } from '../../../workflows/rules/billing-decision.ts'
+import { began, daysOn, hourMs, paidPeriod, situation } from '../../support/billing-situations.ts'
+
+const creditActs = (facts: Partial<BillingFacts>, now = daysOn(100)) =>
+  decideBilling(situation(facts, now)).acts.filter(({ is }) => is === 'grant_credits' || is === 'claw_back_credits')
+const payment = (lines: PaidLine[], more: Partial<Payment> = {}): Payment => ({
+  id: 'in_1',
+  paidAt: began,
+  amount: 9_900,
+  lines,
+  ...more,
+})
+const refund = (id: string, amount: number, more: Partial<Refund> = {}): Refund => ({
+  id,
+  paymentId: 'in_1',
+  amount,
+  status: 'succeeded',
+  at: daysOn(5),
+  ...more,
+})
+const at = (text: string) => Date.parse(text)
+const period = (startsAt: string, endsAt: string, anchoredAt = startsAt): PaidLine =>
+  paidPeriod({
+    subscription: {
+      id: 'sub_1',
+      every: 'P1M',
+      anchoredAt: at(anchoredAt),
+      period: { startsAt: at(startsAt), endsAt: at(endsAt) },
+    },
+  })
+
+test('a period that is paid brings its credits until a little after its end, and some of the rest for the next', () => {
+  expect(creditActs({ payments: [payment([paidPeriod()])] })).toEqual([
+    {
+      key: `billing/org/credits/in_1/searches/plan/${at('2026-07-01T10:00:00Z')}`,
+      is: 'grant_credits',
+      type: 'searches',
+      amount: 100,
+      source: 'plan',
+      expiresAt: at('2026-07-01T12:00:00Z'),
+      rollsOver: { most: 20, until: at('2026-08-01T12:00:00Z') },
+      beginsPeriod: true,
+    },
+  ])
+})
+
+test.each([
+  ['2026-01-31', '2026-02-28', '2026-01-31', '2026-03-31'],
+  ['2026-02-28', '2026-03-31', '2026-01-31', '2026-04-30'],
+  ['2027-12-15', '2028-01-15', '2026-03-15', '2028-02-15'],
+  // A trial's period ends where months are counted from.
+  ['2026-06-01', '2026-06-15', '2026-06-15', '2026-07-15'],
+])('the period after %s to %s, counted from %s, ends on %s', (startsAt, endsAt, anchoredAt, next) => {
+  const [grant] = creditActs({ payments: [payment([period(startsAt, endsAt, anchoredAt)])] }, at('2030-01-01'))
+  expect(grant).toMatchObject({ rollsOver: { until: at(next) + 2 * hourMs } })
+})
+
+test('a year from a leap day ends on the last of February', () => {
+  const line = period('2028-02-29', '2029-02-28')
+  const yearly = { ...line, subscription: line.subscription && { ...line.subscription, every: 'P1Y' as const } }
+  const [grant] = creditActs({ payments: [payment([yearly])] }, at('2030-01-01'))
+  expect(grant).toMatchObject({ rollsOver: { until: at('2030-02-28') + 2 * hourMs } })
+})
+
+test('what is bought once stays, times its number', () => {
+  const pack: PaidLine = { planKey: 'calls-100', quantity: 3, subscription: null, share: 1, source: 'purchase' }
+  expect(creditActs({ payments: [payment([pack])] })).toMatchObject([
+    { type: 'calls', amount: 300, source: 'purchase', expiresAt: null, rollsOver: null, beginsPeriod: false },
+  ])
+})
+
+test('an upgrade in the middle of a period brings the difference for the rest of it', () => {
+  const lines = [paidPeriod({ share: -0.29 }), paidPeriod({ planKey: 'hunter', share: 0.29 })]
+  expect(creditActs({ payments: [payment(lines)] })).toMatchObject([
+    { amount: 58, rollsOver: { most: 11 }, beginsPeriod: false },
+  ])
+  expect(creditActs({ payments: [payment([paidPeriod({ share: 0.29 })])] })).toMatchObject([{ amount: 29 }])
+  const downgrade = [paidPeriod({ planKey: 'hunter', share: -0.5 }), paidPeriod({ share: 0.5 })]
+  expect(creditActs({ payments: [payment(downgrade)] })).toEqual([])
+})
+
+test('periods that are seen late bring what they would have in time, and the newest alone begins a period', () => {
+  const payments = [
+    payment([period('2026-07-01', '2026-08-01')], { id: 'in_2', paidAt: daysOn(31) }),
+    payment([period('2026-06-01', '2026-07-01')]),
+  ]
+  expect(creditActs({ payments })).toMatchObject([
+    { amount: 100, expiresAt: at('2026-07-01T02:00:00Z'), beginsPeriod: false },
+    { amount: 100, expiresAt: at('2026-08-01T02:00:00Z'), beginsPeriod: true },
+  ])
+})
+
+test('a plan that the catalogue has not brings nothing', () => {
+  expect(creditActs({ payments: [payment([paidPeriod({ planKey: 'unheard-of' })])] })).toEqual([])
+})
+
+test('a refund takes back its share, after the grant; what is pending or has failed takes nothing', () => {
+  const refunds = [
+    refund('re_1', 3_300),
+    refund('re_2', 3_300, { status: 'pending' }),
+    refund('re_3', 3_300, { status: 'failed' }),
+  ]
+  const grantKey = `billing/org/credits/in_1/searches/plan/${at('2026-07-01T10:00:00Z')}`
+  expect(creditActs({ payments: [payment([paidPeriod()])], refunds })).toMatchObject([
+    { key: grantKey },
+    {
+      is: 'claw_back_credits',
+      key: `billing/org/claw-back/re_1/${grantKey.replace('billing/org/', '')}`,
+      grantKey,
+      amount: 33,
+    },
+  ])
+})
+
+test('a dispute takes back when it is lost', () => {
+  const dispute: Dispute = {
+    id: 'dp_1',
+    paymentId: 'in_1',
+    amount: 9_900,
+    status: 'lost',
+    openedAt: daysOn(3),
+    evidenceDueAt: null,
+  }
+  const takes = (status: Dispute['status']) =>
+    creditActs({ payments: [payment([paidPeriod()])], disputes: [{ ...dispute, status }] }).slice(1)
+  expect(takes('lost')).toMatchObject([{ is: 'claw_back_credits', amount: 100 }])
+  for (const status of ['needs_response', 'under_review', 'won', 'closed'] as const) expect(takes(status)).toEqual([])
+})
+
+test('in however many parts a payment goes back, all its credits do, and no more', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 9_900 }), { minLength: 1, maxLength: 20 }), (amounts) => {
+      const refunds = amounts.map((amount, index) => refund(`re_${index}`, amount, { at: daysOn(index) }))
+      const taken = creditActs({ payments: [payment([paidPeriod()])], refunds }).slice(1)
+      const sum = taken.reduce((total, act) => total + (act.is === 'claw_back_credits' ? act.amount : 0), 0)
+      const paidBack = Math.min(
+        amounts.reduce((total, amount) => total + amount, 0),
+        9_900,
+      )
+      expect(sum).toBe(Math.floor((100 * paidBack) / 9_900))
+    }),
+  )
+})

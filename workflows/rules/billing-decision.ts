@@ -1,0 +1,52 @@
+import type { BillingDecision, BillingFacts, BillingSituation } from '../contracts/subscriptions.ts'
+import { planCredits } from './credit-grants-due.ts'
+import { planCardExpiry, planWinBack } from './customer-notices.ts'
+import { isFrozen, planDisputes } from './disputes.ts'
+import { planDunning } from './dunning.ts'
+import { settle } from './planned-acts.ts'
+import { bestAccess, decideState } from './subscription-state.ts'
+import { planSubscription } from './subscription-timers.ts'
+
+/**
+ * How it stands with an organisation, what is to be done now, and when to look again. It follows from what Stripe has at this moment, what we
+ * remember, and the time: not from the events that told of it, their order or their number. Asked again with the acts remembered as
+ * done it gives none of them twice, and between two timers nothing becomes due. Throws for a policy with a duration that is none.
+ */
+export function decideBilling(given: BillingSituation): BillingDecision {
+  const situation = { ...given, facts: inOrder(given.facts) }
+  const { facts } = situation
+  const subscriptions = facts.subscriptions.map((one) => decideState(one, situation))
+  const { planned: dunned, decisions: dunning } = planDunning(situation)
+  const planned = [
+    ...planDisputes(situation),
+    ...planCredits(situation),
+    ...dunned,
+    ...facts.subscriptions.flatMap((one, index) => {
+      const decision = subscriptions[index]
+      return decision ? planSubscription(one, decision, situation) : []
+    }),
+    ...planCardExpiry(situation),
+    ...planWinBack(situation, subscriptions),
+  ]
+  return {
+    subscriptions,
+    access: bestAccess(subscriptions),
+    isFrozen: isFrozen(facts),
+    dunning,
+    ...settle(planned, situation),
+  }
+}
+
+/** Stripe lists things as it likes. */
+function inOrder(facts: BillingFacts): BillingFacts {
+  return {
+    ...facts,
+    subscriptions: facts.subscriptions.toSorted(byId),
+    openInvoices: facts.openInvoices.toSorted(byId),
+    payments: facts.payments.toSorted((one, other) => one.paidAt - other.paidAt || byId(one, other)),
+    refunds: facts.refunds.toSorted((one, other) => one.at - other.at || byId(one, other)),
+    disputes: facts.disputes.toSorted((one, other) => one.openedAt - other.openedAt || byId(one, other)),
+  }
+}
+
+const byId = (one: { id: string }, other: { id: string }): number => (one.id < other.id ? -1 : 1)

@@ -1,0 +1,55 @@
+import type { BillingSituation, Card } from '../contracts/subscriptions.ts'
+import { isFrozen } from './disputes.ts'
+import type { DunningCase } from './dunning.ts'
+import { dayMs } from './durations.ts'
+import type { Planned } from './planned-acts.ts'
+
+/**
+ * The charges of ours for an overdue invoice. A card that is new is charged at once, whatever else is planned. Otherwise Stripe tries
+ * again by itself, and only once it does not any more the remaining steps of the policy do, with a day between any two attempts.
+ */
+export function planCharges(one: DunningCase, { facts, memory }: BillingSituation): Planned[] {
+  const { invoice, subscription } = one
+  const { card } = facts
+  if (card === null || invoice.lastAttemptAt === null) return []
+  if (isFrozen(facts) || memory.switches.noAutomaticCharge !== undefined || subscription.collectionPaused !== null)
+    return []
+  const charges = memory.charges.filter(({ invoiceId }) => invoiceId === invoice.id)
+  const isTried = charges.some(({ cardId }) => cardId === card.id)
+  const lastAttemptAt = Math.max(invoice.lastAttemptAt, ...charges.map(({ at }) => at))
+  if (!isTried && card.defaultSince > lastAttemptAt) return [chargeOfNewCard(one, card)]
+  const isOver = one.isGivenUp || memory.switches.noDunning !== undefined
+  return isOver || invoice.nextAttemptAt !== null ? [] : retriesOf(one, card, lastAttemptAt)
+}
+
+function chargeOfNewCard({ invoice, overdueSince }: DunningCase, card: Card): Planned {
+  return {
+    key: `charge/${invoice.id}/card/${card.id}`,
+    at: Math.max(overdueSince, card.defaultSince),
+    what: 'charge',
+    act: { is: 'charge', invoiceId: invoice.id, cardId: card.id, because: 'new_card' },
+    before: card.expiresAt,
+    isMovable: false,
+  }
+}
+
+/**
+ * With the second notice and each after it; the first tells of an attempt that was just made. Steps that an attempt came after are past, and a
+ * hard decline leaves none.
+ */
+function retriesOf({ invoice, stepsAt, givenUpAt }: DunningCase, card: Card, lastAttemptAt: number): Planned[] {
+  return stepsAt.flatMap((stepAt, index) => {
+    const at = Math.max(stepAt, lastAttemptAt + dayMs)
+    if (index === 0 || stepAt <= lastAttemptAt || at > givenUpAt) return []
+    return [
+      {
+        key: `charge/${invoice.id}/${index + 1}`,
+        at,
+        what: 'charge',
+        act: { is: 'charge', invoiceId: invoice.id, cardId: card.id, because: 'stripe_gave_up' },
+        before: card.expiresAt,
+        ladder: `charge/${invoice.id}`,
+      },
+    ]
+  })
+}
