@@ -12,7 +12,7 @@ export interface SandboxOptions {
   sitesTlsPort: number
   /** What happened is kept here and taken up again by the next start. */
   stateDir: string
-  /** Each is mounted under its name: `/serpapi/search`. */
+  /** Each is mounted under its name, `/serpapi/search`, and at the roots that it claims. */
   providers: readonly Tenant[]
   /** Answers for every host name on the sites ports. */
   sites: Tenant
@@ -33,6 +33,8 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const site = (request: Request) => world.answer(sites, request)
   const provider = (request: Request) => {
     const [, name = '', path = '/'] = /^\/([^/]*)(\/.*)?$/.exec(new URL(request.url).pathname) ?? []
+    const rooted = providers.find(({ roots }) => roots?.includes(name))
+    if (rooted) return world.answer(rooted, request)
     const tenant = providers.find((one) => one.provider === name)
     if (tenant === undefined)
       return Promise.resolve(Response.json({ error: `no provider at /${name}` }, { status: 404 }))

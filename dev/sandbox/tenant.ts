@@ -5,6 +5,8 @@
 export interface Tenant {
   readonly provider: string
   readonly operations: readonly string[]
+  /** First parts of paths that are its own as they stand, for a provider whose SDK cannot be pointed below a path: `v1` of `/v1/customers`. */
+  readonly roots?: readonly string[]
   /** Query parameters that no record may show. */
   readonly secretParameters?: readonly string[]
   /** Which of its operations a request asks for. */

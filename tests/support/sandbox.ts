@@ -8,11 +8,13 @@ import type { LedgerEntry, TakenMessage } from '../../dev/sandbox/tenant.ts'
 import { createGoogleSandbox } from '../../providers/google/sandbox.ts'
 import { createResendSandbox } from '../../providers/resend/sandbox.ts'
 import { createSerpapiSandbox } from '../../providers/serpapi/sandbox.ts'
+import { createStripeSandbox } from '../../providers/stripe/sandbox.ts'
 import { createWebsitesSandbox, sandboxCertificate } from '../../providers/websites/sandbox.ts'
 
 interface TestSandboxOptions {
   serpapi?: Parameters<typeof createSerpapiSandbox>[0]
   resend?: Parameters<typeof createResendSandbox>[0]
+  stripe?: Parameters<typeof createStripeSandbox>[0]
   websites?: Parameters<typeof createWebsitesSandbox>[0]
   clock?: () => Date
   controlPort?: number
@@ -48,6 +50,7 @@ export async function startTestSandbox(options: TestSandboxOptions = {}): Promis
       createSerpapiSandbox(options.serpapi),
       createGoogleSandbox(),
       createResendSandbox({ eventGapMs: 5, ...options.resend }),
+      createStripeSandbox({ lookMs: 20, ...options.stripe }),
     ],
     sites: createWebsitesSandbox(options.websites),
     sitesCertificate: sandboxCertificate,
