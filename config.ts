@@ -14,14 +14,17 @@ import {
   serviceAccountFile,
   serviceAccountJson,
   stripePrice,
+  stripeWebhookSecret,
   text,
   webhookSecret,
+  webOrigin,
   webUrl,
 } from './setting-kinds.ts'
 
 const repository = fileURLToPath(new URL('.', import.meta.url))
 const serpApiUrl = 'https://serpapi.com'
 const resendUrl = 'https://api.resend.com'
+const stripeUrl = 'https://api.stripe.com'
 
 /** Every setting there is but the prices at Stripe, whose names the catalogue chooses. `.env.example` explains each. */
 export const settings = z.object({
@@ -78,6 +81,10 @@ export const settings = z.object({
   RESEND_WEBHOOK_SECRET: webhookSecret.optional(),
   RESEND_KEY_LIFETIME_SECONDS: count.default(85_800),
 
+  STRIPE_SECRET_KEY: text.optional(),
+  STRIPE_BASE_URL: webOrigin.default(stripeUrl),
+  STRIPE_WEBHOOK_SECRET: stripeWebhookSecret.optional(),
+
   DRIP_QUANTUM_SECONDS: count.optional(),
   DRIP_LOOK_UP_AFTER_SECONDS: count.default(60),
 
@@ -107,6 +114,7 @@ const sandboxSettings: readonly Setting[] = ['SITE_ALLOW_ADDRESSES', 'SITES_BASE
 const standInRules: readonly [url: Setting, key: Setting, itself: string][] = [
   ['SERPAPI_BASE_URL', 'SERPAPI_API_KEY', serpApiUrl],
   ['RESEND_BASE_URL', 'RESEND_API_KEY', resendUrl],
+  ['STRIPE_BASE_URL', 'STRIPE_SECRET_KEY', stripeUrl],
 ]
 
 /** No message quotes the value of these. */
@@ -121,6 +129,8 @@ const secretSettings: ReadonlySet<string> = new Set<Setting>([
   'GOOGLE_SHEETS_CREDENTIALS',
   'RESEND_API_KEY',
   'RESEND_WEBHOOK_SECRET',
+  'STRIPE_SECRET_KEY',
+  'STRIPE_WEBHOOK_SECRET',
 ])
 
 /** No print-out of the configuration shows these: `console.log`, `JSON.stringify` and the logger print '[secret]' instead. */
@@ -132,6 +142,7 @@ const secretFields: ReadonlySet<string> = new Set([
   'variables',
   'privateKey',
   'webhookSecret',
+  'secretKey',
 ])
 
 /** Everything that is wrong with the settings as one readable message. */
@@ -157,18 +168,19 @@ export function childEnvironment(changes: Partial<Record<Setting, string>> = {})
 }
 
 interface ProviderRow {
-  provider: 'serpapi' | 'google' | 'resend' | 'websites'
+  provider: 'serpapi' | 'google' | 'resend' | 'stripe' | 'websites'
   mode: 'live' | 'sandbox' | 'off'
   detail: string
 }
 
 /** For each provider, whether calls reach the real one. Shown at start. */
-export function providerTable({ serpapi, google, resend, sites }: Config): ProviderRow[] {
+export function providerTable({ serpapi, google, resend, stripe, sites }: Config): ProviderRow[] {
   const farm = sites.baseUrl === undefined ? '' : `; names under .test from the sandbox at ${sites.baseUrl}`
   return [
     searchRow(serpapi),
     sheetRow(google),
     emailRow(resend),
+    paymentRow(stripe),
     { provider: 'websites', mode: 'live', detail: `any public site${farm}` },
   ]
 }
@@ -198,6 +210,14 @@ function emailRow({ baseUrl, apiKey, webhookSecret: secret }: Config['resend']):
   if (baseUrl !== resendUrl) return { provider, mode: 'sandbox', detail: baseUrl }
   if (apiKey === undefined) return { provider, mode: 'off', detail: 'set RESEND_API_KEY to send e-mail' }
   const deafness = secret === undefined ? '; set RESEND_WEBHOOK_SECRET to hear of bounces, complaints and replies' : ''
+  return { provider, mode: 'live', detail: `${baseUrl}${deafness}` }
+}
+
+function paymentRow({ baseUrl, secretKey, webhookSecret: secret }: Config['stripe']): ProviderRow {
+  const provider = 'stripe'
+  if (baseUrl !== stripeUrl) return { provider, mode: 'sandbox', detail: baseUrl }
+  if (secretKey === undefined) return { provider, mode: 'off', detail: 'set STRIPE_SECRET_KEY to take payments' }
+  const deafness = secret === undefined ? '; set STRIPE_WEBHOOK_SECRET to hear of payments at once' : ''
   return { provider, mode: 'live', detail: `${baseUrl}${deafness}` }
 }
 
@@ -297,16 +317,21 @@ function group(values: z.infer<typeof settings>, given: Environment) {
       /** Undefined: Google's own hosts. */
       baseUrl: values.GOOGLE_BASE_URL,
     },
-    stripe: {
-      /** Ids of prices by the name of their setting. */
-      prices: stripePrices(given),
-    },
     resend: {
       apiKey: values.RESEND_API_KEY,
       baseUrl: values.RESEND_BASE_URL,
       /** Undefined: nothing that comes to the webhook can be believed. */
       webhookSecret: values.RESEND_WEBHOOK_SECRET,
       keyLifetimeMs: values.RESEND_KEY_LIFETIME_SECONDS * 1000,
+    },
+    stripe: {
+      /** Ids of prices by the name of their setting. */
+      prices: stripePrices(given),
+      secretKey: values.STRIPE_SECRET_KEY,
+      /** An origin: the SDK takes no path. */
+      baseUrl: values.STRIPE_BASE_URL,
+      /** Undefined: nothing that comes to the webhook can be believed. */
+      webhookSecret: values.STRIPE_WEBHOOK_SECRET,
     },
     drips: {
       quantumMs: (values.DRIP_QUANTUM_SECONDS ?? (values.NODE_ENV === 'production' ? 15 : 1)) * 1000,

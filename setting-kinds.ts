@@ -11,12 +11,16 @@ export const count = wholeNumber(1, 100_000, 'a whole number from 1 to 100000')
 export const webUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
   .transform((url) => url.replace(/\/+$/, ''))
+/** Of which paths are asked that are not ours to prefix. */
+export const webOrigin = webUrl.refine((url) => new URL(url).pathname === '/', 'must be an address without a path')
 export const postgresUrl = z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// address' })
 export const webhookSecret = text.regex(
   /^whsec_(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
   'must be a signing secret, whsec_...',
 )
 export const stripePrice = text.regex(/^price_\w{1,250}$/, "must be a price's id at Stripe, price_...")
+/** Signs as it stands: no base64, as that of Svix. */
+export const stripeWebhookSecret = text.regex(/^whsec_\S{16,}$/, 'must be a signing secret, whsec_...')
 export const addressList = text
   .transform((list) => list.split(',').map((entry) => entry.trim()))
   .pipe(z.array(text.regex(/^(\[[\da-f:.]+\]|[^\s:]+):\d{1,5}$/i, 'must be host:port, several with commas between')))

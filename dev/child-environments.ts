@@ -54,6 +54,10 @@ function standIns(config: Config, installation: string): Partial<Record<Setting,
       RESEND_BASE_URL: `${providers}/resend`,
       RESEND_WEBHOOK_SECRET: config.resend.webhookSecret ?? webhookSecretOf('resend', installation),
     }),
+    ...(providerMode(config, 'stripe') === 'off' && {
+      STRIPE_BASE_URL: providers,
+      STRIPE_WEBHOOK_SECRET: config.stripe.webhookSecret ?? webhookSecretOf('stripe', installation),
+    }),
   }
 }
 

@@ -67,12 +67,23 @@ test('production refuses what is for the sandbox and tests', () => {
     SITES_TLS_BASE_URL: 'https://127.0.0.1:3004',
     SERPAPI_BASE_URL: 'http://localhost:3002/serpapi',
     RESEND_BASE_URL: 'http://localhost:3002/resend',
+    STRIPE_BASE_URL: 'http://localhost:3002',
   }
   expect(() => loadConfig(forSandbox)).not.toThrow()
   const message = errorOf({ ...forSandbox, NODE_ENV: 'production' })
-  for (const name of [...Object.keys(forSandbox).slice(0, 3), 'SERPAPI_API_KEY', 'RESEND_API_KEY']) {
+  for (const name of [
+    ...Object.keys(forSandbox).slice(0, 3),
+    'SERPAPI_API_KEY',
+    'RESEND_API_KEY',
+    'STRIPE_SECRET_KEY',
+  ]) {
     expect(message).toContain(name)
   }
+})
+
+test('Stripe is told as an origin, since its SDK takes no path', () => {
+  expect(loadConfig({ STRIPE_BASE_URL: 'http://127.0.0.1:3002/' }).stripe.baseUrl).toBe('http://127.0.0.1:3002')
+  expect(errorOf({ STRIPE_BASE_URL: 'http://127.0.0.1:3002/stripe' })).toContain('STRIPE_BASE_URL must be')
 })
 
 test.each(['http://127.0.0.1:3002/serpapi', 'https://serpapi.example.com'])(

@@ -3,6 +3,7 @@ import { loadConfig, providerMode } from '../../config.ts'
 import { createGoogleSandbox } from '../../providers/google/sandbox.ts'
 import { createResendSandbox } from '../../providers/resend/sandbox.ts'
 import { createSerpapiSandbox } from '../../providers/serpapi/sandbox.ts'
+import { createStripeSandbox } from '../../providers/stripe/sandbox.ts'
 import { createWebsitesSandbox, sandboxCertificate, serveFolder } from '../../providers/websites/sandbox.ts'
 import { startSandbox } from './host.ts'
 
@@ -12,15 +13,22 @@ const { dataDir, publicUrl, sandbox: settings } = config
 try {
   const files = settings.sitesDir === undefined ? new Map<string, string>() : await serveFolder(settings.sitesDir)
   // The secret of a real endpoint is nothing for a stand-in to sign with.
-  const secret = providerMode(config, 'resend') === 'sandbox' ? config.resend.webhookSecret : undefined
-  const webhook = secret === undefined ? undefined : { url: `${publicUrl}/webhooks/resend`, secret }
+  const webhookOf = (provider: 'resend' | 'stripe') => {
+    const secret = providerMode(config, provider) === 'sandbox' ? config[provider].webhookSecret : undefined
+    return secret === undefined ? undefined : { url: `${publicUrl}/webhooks/${provider}`, secret }
+  }
   const sandbox = await startSandbox({
     controlPort: settings.port,
     providersPort: settings.providersPort,
     sitesPort: settings.sitesPort,
     sitesTlsPort: settings.sitesTlsPort,
     stateDir: join(dataDir, 'sandbox'),
-    providers: [createSerpapiSandbox(), createGoogleSandbox(), createResendSandbox({ webhook })],
+    providers: [
+      createSerpapiSandbox(),
+      createGoogleSandbox(),
+      createResendSandbox({ webhook: webhookOf('resend') }),
+      createStripeSandbox({ webhook: webhookOf('stripe') }),
+    ],
     sites: createWebsitesSandbox({ files }),
     sitesCertificate: sandboxCertificate,
   })
