@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { Act } from './sandbox-acts.ts'
+import { isOver } from './sandbox-billing-objects.ts'
 import { cardById, cardByNumber } from './sandbox-cards.ts'
-import { listed, merged, metadata, orGone, paging, whole, yesNo } from './sandbox-forms.ts'
+import { listed, merged, metadata, nothing, orGone, paging, recurring, text, whole, yesNo } from './sandbox-forms.ts'
 import { pageOf } from './sandbox-lists.ts'
 import {
   type Customer,
@@ -15,13 +16,11 @@ import {
 } from './sandbox-objects.ts'
 import { attach, detach, needAttached } from './sandbox-payments.ts'
 import { invalid, missing } from './sandbox-refusals.ts'
-import { type Route, route } from './sandbox-routes.ts'
+import { type Route, retrieval, route } from './sandbox-routes.ts'
 import { end } from './sandbox-statuses.ts'
 import { catchUp } from './sandbox-time.ts'
 import { over, own } from './sandbox-values.ts'
 
-const nothing = z.strictObject({})
-const text = z.string().max(5_000)
 const person = {
   email: orGone(text).optional(),
   name: orGone(text).optional(),
@@ -43,9 +42,7 @@ export const accountRoutes: Route[] = [
   route('GET /v1/test_helpers/test_clocks', 'test_clocks.list', z.strictObject(paging), (act, page) =>
     pageOf('/v1/test_helpers/test_clocks', act.store.list('test_helpers.test_clock'), page),
   ),
-  route('GET /v1/test_helpers/test_clocks/{id}', 'test_clocks.retrieve', nothing, (act, _, id) =>
-    act.need('test_helpers.test_clock', id),
-  ),
+  retrieval('GET /v1/test_helpers/test_clocks/{id}', 'test_clocks.retrieve', 'test_helpers.test_clock'),
   route(
     'POST /v1/test_helpers/test_clocks/{id}/advance',
     'test_clocks.advance',
@@ -69,7 +66,7 @@ export const accountRoutes: Route[] = [
   route('GET /v1/products', 'products.list', z.strictObject(paging), (act, page) =>
     pageOf('/v1/products', act.store.list('product'), page),
   ),
-  route('GET /v1/products/{id}', 'products.retrieve', nothing, (act, _, id) => act.need('product', id)),
+  retrieval('GET /v1/products/{id}', 'products.retrieve', 'product'),
   route(
     'POST /v1/prices',
     'prices.create',
@@ -78,9 +75,7 @@ export const accountRoutes: Route[] = [
       unit_amount: whole,
       product: text.optional(),
       product_data: z.strictObject({ name: text }).optional(),
-      recurring: z
-        .strictObject({ interval: z.enum(['day', 'week', 'month', 'year']), interval_count: whole.optional() })
-        .optional(),
+      recurring: recurring.optional(),
       lookup_key: text.optional(),
       nickname: text.optional(),
       metadata: metadata.optional(),
@@ -92,8 +87,8 @@ export const accountRoutes: Route[] = [
         name === undefined
           ? act.need('product', given.product ?? '', 'product')
           : act.save(newProduct(now, { name }), 'product.created')
-      const { currency, unit_amount: unitAmount, lookup_key: lookupKey, nickname, recurring } = given
-      const rhythm = { interval: recurring?.interval ?? null, intervalCount: recurring?.interval_count }
+      const { currency, unit_amount: unitAmount, lookup_key: lookupKey, nickname } = given
+      const rhythm = { interval: given.recurring?.interval ?? null, intervalCount: given.recurring?.interval_count }
       const about = { currency, unitAmount, lookupKey, nickname, ...rhythm, metadata: merged({}, given.metadata) }
       return act.save(newPrice(now, { product: product.id, ...about }), 'price.created')
     },
@@ -115,7 +110,7 @@ export const accountRoutes: Route[] = [
       return pageOf('/v1/prices', found, page)
     },
   ),
-  route('GET /v1/prices/{id}', 'prices.retrieve', nothing, (act, _, id) => act.need('price', id)),
+  retrieval('GET /v1/prices/{id}', 'prices.retrieve', 'price'),
 
   route(
     'POST /v1/customers',
@@ -184,9 +179,7 @@ export const accountRoutes: Route[] = [
       return pageOf('/v1/payment_methods', act.store.list('payment_method', id), page)
     },
   ),
-  route('GET /v1/payment_methods/{id}', 'payment_methods.retrieve', nothing, (act, _, id) =>
-    act.need('payment_method', id),
-  ),
+  retrieval('GET /v1/payment_methods/{id}', 'payment_methods.retrieve', 'payment_method'),
   route(
     'POST /v1/payment_methods/{id}/attach',
     'payment_methods.attach',
@@ -241,8 +234,7 @@ function updateCustomer(act: Act, customer: Customer, given: Person) {
 
 function deleteCustomer(act: Act, customer: Customer) {
   for (const subscription of act.store.list('subscription', customer.id)) {
-    const isOver = subscription.status === 'canceled' || subscription.status === 'incomplete_expired'
-    if (!isOver) end(act, subscription, 'cancellation_requested')
+    if (!isOver(subscription)) end(act, subscription, 'cancellation_requested')
   }
   return shown(act.save({ ...customer, [own]: { isDeleted: true } }, 'customer.deleted'))
 }

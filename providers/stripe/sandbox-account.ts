@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type AccountSettings, openAct, type StoredEvent } from './sandbox-acts.ts'
 import { newPrice, newProduct } from './sandbox-objects.ts'
 import { createStore, type StripeObject } from './sandbox-store.ts'
-import { over } from './sandbox-values.ts'
+import { day, over } from './sandbox-values.ts'
 import { type Manner, plain } from './sandbox-webhooks.ts'
 
 /** A price that the sandbox knows from its start. */
@@ -60,7 +60,6 @@ export const Change = z.discriminatedUnion('kind', [
 export type Change = z.infer<typeof Change>
 export type Acted = Extract<Change, { kind: 'acted' }>
 
-const day = 86_400
 const keySeconds = day
 /** When the prices were made that the sandbox knows from its start. Unix seconds. */
 const knownSince = Date.UTC(2026, 0, 1) / 1000

@@ -8,15 +8,23 @@ type InvoiceLine = ReturnType<typeof newInvoiceLine>
 export type InvoiceItem = ReturnType<typeof newInvoiceItem>
 export type InvoicePayment = ReturnType<typeof newInvoicePayment>
 
-export type SubscriptionStatus =
-  | 'incomplete'
-  | 'incomplete_expired'
-  | 'trialing'
-  | 'active'
-  | 'past_due'
-  | 'canceled'
-  | 'unpaid'
-  | 'paused'
+export const subscriptionStatuses = [
+  'incomplete',
+  'incomplete_expired',
+  'trialing',
+  'active',
+  'past_due',
+  'canceled',
+  'unpaid',
+  'paused',
+] as const
+export type SubscriptionStatus = (typeof subscriptionStatuses)[number]
+
+/** Whether nothing happens to it any more. */
+export function isOver({ status }: { status: SubscriptionStatus }): boolean {
+  return status === 'canceled' || status === 'incomplete_expired'
+}
+
 export type MissingPaymentMethod = 'create_invoice' | 'pause' | 'cancel'
 export type BillingReason = 'subscription_create' | 'subscription_cycle' | 'subscription_update' | 'manual'
 export type PaymentBehavior =

@@ -1,34 +1,20 @@
 import { z } from 'zod'
 import type { Act } from './sandbox-acts.ts'
-import type { Invoice, Subscription } from './sandbox-billing-objects.ts'
-import { listed, merged, metadata, orGone, paging, whole, yesNo } from './sandbox-forms.ts'
+import { type Invoice, isOver, type Subscription, subscriptionStatuses } from './sandbox-billing-objects.ts'
+import { listed, merged, metadata, nothing, orGone, paging, text, whole, yesNo } from './sandbox-forms.ts'
 import { close, collect, draftSeconds, finalize } from './sandbox-invoices.ts'
 import { pageOf } from './sandbox-lists.ts'
 import { needAttached } from './sandbox-payments.ts'
 import { preview } from './sandbox-previews.ts'
 import { declined, invalid } from './sandbox-refusals.ts'
-import { type Route, route } from './sandbox-routes.ts'
+import { type Route, retrieval, route } from './sandbox-routes.ts'
 import { end } from './sandbox-statuses.ts'
 import { SubscriptionUpdate, updateSubscription } from './sandbox-subscription-updates.ts'
 import { resume, subscribe } from './sandbox-subscriptions.ts'
-import { over } from './sandbox-values.ts'
+import { day, over } from './sandbox-values.ts'
 
-const nothing = z.strictObject({})
-const text = z.string().max(5_000)
 const behavior = z.enum(['allow_incomplete', 'default_incomplete', 'error_if_incomplete', 'pending_if_incomplete'])
 const item = z.strictObject({ price: text, quantity: whole.optional(), metadata: metadata.optional() })
-const statuses = [
-  'incomplete',
-  'incomplete_expired',
-  'trialing',
-  'active',
-  'past_due',
-  'canceled',
-  'unpaid',
-  'paused',
-] as const
-
-const day = 86_400
 
 export const billingRoutes: Route[] = [
   route(
@@ -75,7 +61,7 @@ export const billingRoutes: Route[] = [
       ...paging,
       customer: text.optional(),
       price: text.optional(),
-      status: z.enum([...statuses, 'all', 'ended']).optional(),
+      status: z.enum([...subscriptionStatuses, 'all', 'ended']).optional(),
     }),
     (act, { customer, price, status, ...page }) => {
       const found = act.store
@@ -85,7 +71,7 @@ export const billingRoutes: Route[] = [
       return pageOf('/v1/subscriptions', found, page)
     },
   ),
-  route('GET /v1/subscriptions/{id}', 'subscriptions.retrieve', nothing, (act, _, id) => act.need('subscription', id)),
+  retrieval('GET /v1/subscriptions/{id}', 'subscriptions.retrieve', 'subscription'),
   route('POST /v1/subscriptions/{id}', 'subscriptions.update', SubscriptionUpdate, (act, given, id) =>
     updateSubscription(act, act.need('subscription', id), given),
   ),
@@ -123,7 +109,7 @@ export const billingRoutes: Route[] = [
     },
   ),
   route('POST /v1/invoices/create_preview', 'invoices.create_preview', preview.parameters, preview.answer),
-  route('GET /v1/invoices/{id}', 'invoices.retrieve', nothing, (act, _, id) => act.need('invoice', id)),
+  retrieval('GET /v1/invoices/{id}', 'invoices.retrieve', 'invoice'),
   route(
     'POST /v1/invoices/{id}',
     'invoices.update',
@@ -180,11 +166,11 @@ export const billingRoutes: Route[] = [
   ),
 ]
 
-function isListed({ status }: Subscription, wanted: string | undefined): boolean {
-  const isEnded = status === 'canceled' || status === 'incomplete_expired'
+function isListed(subscription: Subscription, wanted: string | undefined): boolean {
+  const { status } = subscription
   if (wanted === undefined) return status !== 'canceled'
   if (wanted === 'all') return true
-  return wanted === 'ended' ? isEnded : status === wanted
+  return wanted === 'ended' ? isOver(subscription) : status === wanted
 }
 
 function cancelNow(
@@ -192,7 +178,7 @@ function cancelNow(
   subscription: Subscription,
   given: { invoice_now?: boolean | undefined; prorate?: boolean | undefined },
 ) {
-  if (subscription.status === 'canceled' || subscription.status === 'incomplete_expired') {
+  if (isOver(subscription)) {
     throw invalid(`No such subscription: '${subscription.id}'`, { code: 'resource_missing', param: 'id' })
   }
   if (given.invoice_now || given.prorate)

@@ -20,9 +20,7 @@ import {
 import { attach, methodBy, pay } from './sandbox-payments.ts'
 import { declined, invalid } from './sandbox-refusals.ts'
 import { subscribe } from './sandbox-subscriptions.ts'
-import { own } from './sandbox-values.ts'
-
-const day = 86_400
+import { day, own } from './sandbox-values.ts'
 
 /** A price that is in no catalogue. */
 interface PriceData {

@@ -1,8 +1,7 @@
 import type { Act } from './sandbox-acts.ts'
 import { type Charge, type Dispute, newBalanceTransaction, newDispute, newRefund } from './sandbox-money-objects.ts'
 import { invalid } from './sandbox-refusals.ts'
-
-const day = 86_400
+import { day } from './sandbox-values.ts'
 
 interface Opening {
   reason: string

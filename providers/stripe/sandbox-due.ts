@@ -1,8 +1,7 @@
-import type { Subscription } from './sandbox-billing-objects.ts'
+import { isOver, type Subscription } from './sandbox-billing-objects.ts'
 import type { StripeObject } from './sandbox-store.ts'
-import { own } from './sandbox-values.ts'
+import { day, own } from './sandbox-values.ts'
 
-const day = 86_400
 /** Stripe gives up on a first payment after so long. */
 export const incompleteSeconds = 23 * 3_600
 /** Before the end of a trial, and before a renewal, as Stripe's settings have it at first. */
@@ -41,7 +40,7 @@ interface Step {
 /** Of those that are due together, the first comes first. */
 function stepsOf(subscription: Subscription): Step[] {
   const { status, created, cancel_at, pending_update: pending } = subscription
-  if (status === 'canceled' || status === 'incomplete_expired') return []
+  if (isOver(subscription)) return []
   if (status === 'incomplete') return [{ step: 'expire', at: created + incompleteSeconds }]
   return [
     ...(cancel_at === null ? [] : [{ step: 'cancel' as const, at: cancel_at }]),

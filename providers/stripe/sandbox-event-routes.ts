@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { StoredEvent } from './sandbox-acts.ts'
-import { listed, paging } from './sandbox-forms.ts'
+import { listed, nothing, paging } from './sandbox-forms.ts'
 import { pageOf } from './sandbox-lists.ts'
 import { missing } from './sandbox-refusals.ts'
 import { type Route, route } from './sandbox-routes.ts'
@@ -18,7 +18,7 @@ export function eventRoutes(events: () => readonly StoredEvent[]): Route[] {
         return { ...list, data: list.data.map(whole) }
       },
     ),
-    route('GET /v1/events/{id}', 'events.retrieve', z.strictObject({}), (_, __, id) => {
+    route('GET /v1/events/{id}', 'events.retrieve', nothing, (_, __, id) => {
       const event = events().find((one) => one.id === id)
       if (!event) throw missing('event', id)
       return whole(event)

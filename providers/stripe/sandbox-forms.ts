@@ -27,7 +27,11 @@ function put(form: Form, [name = '', ...rest]: string[], value: string): void {
   put(deeper, rest, value)
 }
 
-/** What forms say, in words alone: a number, a yes, a list. */
+/** No parameters. */
+export const nothing = z.strictObject({})
+
+/** What forms say, in words alone: a text, a number, a yes, a list. */
+export const text = z.string().max(5_000)
 export const whole = z
   .string()
   .regex(/^-?\d+$/, 'must be an integer')
@@ -38,6 +42,11 @@ export const listed = <T extends z.ZodType>(one: T) =>
 /** The empty text takes a value away. */
 export const orGone = <T extends z.ZodType>(one: T) => z.union([z.literal('').transform(() => null), one])
 export const metadata = orGone(z.record(z.string(), z.string()))
+/** Of a price that is paid again and again. */
+export const recurring = z.strictObject({
+  interval: z.enum(['day', 'week', 'month', 'year']),
+  interval_count: whole.optional(),
+})
 export type MetadataChange = z.infer<typeof metadata>
 
 /** An empty value takes a key away, an empty metadata all of them. */

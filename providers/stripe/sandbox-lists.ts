@@ -1,4 +1,5 @@
 import type { Act } from './sandbox-acts.ts'
+import { isOver } from './sandbox-billing-objects.ts'
 import type { Paging } from './sandbox-forms.ts'
 import { invalid } from './sandbox-refusals.ts'
 import { type List, listOf, own } from './sandbox-values.ts'
@@ -58,9 +59,7 @@ function included(act: Act, { object, id, customer }: Fields, field: string): un
   if (typeof id !== 'string') return undefined
   const { store } = act
   if (object === 'customer' && field === 'subscriptions') {
-    const alive = store
-      .list('subscription', id)
-      .filter(({ status }) => status !== 'canceled' && status !== 'incomplete_expired')
+    const alive = store.list('subscription', id).filter((one) => !isOver(one))
     return listOf(`/v1/customers/${id}/subscriptions`, alive.toReversed())
   }
   if (object === 'invoice' && field === 'payments' && typeof customer === 'string') {

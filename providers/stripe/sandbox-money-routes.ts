@@ -2,19 +2,15 @@ import { z } from 'zod'
 import type { Act } from './sandbox-acts.ts'
 import { checkoutLine, openSession } from './sandbox-checkout.ts'
 import { answerDispute, closeDispute, refund } from './sandbox-disputes.ts'
-import { listed, merged, metadata, paging, whole, yesNo } from './sandbox-forms.ts'
+import { listed, merged, metadata, nothing, paging, recurring, text, whole, yesNo } from './sandbox-forms.ts'
 import { pageOf } from './sandbox-lists.ts'
 import { type Charge, evidenceFields, newPaymentIntent } from './sandbox-money-objects.ts'
 import { newMeterEvent } from './sandbox-objects.ts'
 import { defaultMethod, methodBy, pay } from './sandbox-payments.ts'
 import { declined, invalid } from './sandbox-refusals.ts'
-import { type Route, route } from './sandbox-routes.ts'
+import { type Route, retrieval, route } from './sandbox-routes.ts'
 import { expireSession } from './sandbox-time.ts'
-import { listOf, own } from './sandbox-values.ts'
-
-const nothing = z.strictObject({})
-const text = z.string().max(5_000)
-const day = 86_400
+import { day, listOf, own } from './sandbox-values.ts'
 
 const Session = z.strictObject({
   mode: z.enum(['payment', 'subscription', 'setup']),
@@ -27,9 +23,7 @@ const Session = z.strictObject({
           unit_amount: whole,
           product: text.optional(),
           product_data: z.strictObject({ name: text }).optional(),
-          recurring: z
-            .strictObject({ interval: z.enum(['day', 'week', 'month', 'year']), interval_count: whole.optional() })
-            .optional(),
+          recurring: recurring.optional(),
         })
         .optional(),
       quantity: whole.optional(),
@@ -97,9 +91,7 @@ export const moneyRoutes: Route[] = [
       return pageOf('/v1/checkout/sessions', found, page)
     },
   ),
-  route('GET /v1/checkout/sessions/{id}', 'checkout.retrieve', nothing, (act, _, id) =>
-    act.need('checkout.session', id),
-  ),
+  retrieval('GET /v1/checkout/sessions/{id}', 'checkout.retrieve', 'checkout.session'),
   route('GET /v1/checkout/sessions/{id}/line_items', 'checkout.line_items', z.strictObject(paging), (act, _, id) =>
     listOf(`/v1/checkout/sessions/${id}/line_items`, act.need('checkout.session', id)[own].lines),
   ),
@@ -116,9 +108,7 @@ export const moneyRoutes: Route[] = [
     z.strictObject({ ...paging, customer: text.optional() }),
     (act, { customer, ...page }) => pageOf('/v1/payment_intents', act.store.list('payment_intent', customer), page),
   ),
-  route('GET /v1/payment_intents/{id}', 'payment_intents.retrieve', nothing, (act, _, id) =>
-    act.need('payment_intent', id),
-  ),
+  retrieval('GET /v1/payment_intents/{id}', 'payment_intents.retrieve', 'payment_intent'),
   route(
     'GET /v1/charges',
     'charges.list',
@@ -130,8 +120,8 @@ export const moneyRoutes: Route[] = [
       return pageOf('/v1/charges', found, page)
     },
   ),
-  route('GET /v1/charges/{id}', 'charges.retrieve', nothing, (act, _, id) => act.need('charge', id)),
-  route('GET /v1/setup_intents/{id}', 'setup_intents.retrieve', nothing, (act, _, id) => act.need('setup_intent', id)),
+  retrieval('GET /v1/charges/{id}', 'charges.retrieve', 'charge'),
+  retrieval('GET /v1/setup_intents/{id}', 'setup_intents.retrieve', 'setup_intent'),
 
   route(
     'POST /v1/refunds',
@@ -146,31 +136,11 @@ export const moneyRoutes: Route[] = [
     (act, { charge, payment_intent: intent, ...given }) =>
       refund(act, paidCharge(act, charge, intent), { ...given, metadata: merged({}, given.metadata) }),
   ),
-  route(
-    'GET /v1/refunds',
-    'refunds.list',
-    z.strictObject({ ...paging, charge: text.optional(), payment_intent: text.optional() }),
-    (act, { charge, payment_intent: intent, ...page }) => {
-      const found = act.store
-        .list('refund')
-        .filter((one) => (charge ?? one.charge) === one.charge && (intent ?? one.payment_intent) === one.payment_intent)
-      return pageOf('/v1/refunds', found, page)
-    },
-  ),
-  route('GET /v1/refunds/{id}', 'refunds.retrieve', nothing, (act, _, id) => act.need('refund', id)),
+  paymentList('GET /v1/refunds', 'refunds.list', 'refund'),
+  retrieval('GET /v1/refunds/{id}', 'refunds.retrieve', 'refund'),
 
-  route(
-    'GET /v1/disputes',
-    'disputes.list',
-    z.strictObject({ ...paging, charge: text.optional(), payment_intent: text.optional() }),
-    (act, { charge, payment_intent: intent, ...page }) => {
-      const found = act.store
-        .list('dispute')
-        .filter((one) => (charge ?? one.charge) === one.charge && (intent ?? one.payment_intent) === one.payment_intent)
-      return pageOf('/v1/disputes', found, page)
-    },
-  ),
-  route('GET /v1/disputes/{id}', 'disputes.retrieve', nothing, (act, _, id) => act.need('dispute', id)),
+  paymentList('GET /v1/disputes', 'disputes.list', 'dispute'),
+  retrieval('GET /v1/disputes/{id}', 'disputes.retrieve', 'dispute'),
   route(
     'POST /v1/disputes/{id}',
     'disputes.update',
@@ -211,6 +181,17 @@ export const moneyRoutes: Route[] = [
     },
   ),
 ]
+
+/** Of refunds and disputes: those of a charge or a payment, where one is given. */
+function paymentList(line: string, operation: string, kind: 'refund' | 'dispute'): Route {
+  const parameters = z.strictObject({ ...paging, charge: text.optional(), payment_intent: text.optional() })
+  return route(line, operation, parameters, (act, { charge, payment_intent: intent, ...page }) => {
+    const found = act.store
+      .list(kind)
+      .filter((one) => (charge ?? one.charge) === one.charge && (intent ?? one.payment_intent) === one.payment_intent)
+    return pageOf(`/v1/${kind}s`, found, page)
+  })
+}
 
 function createSession(act: Act, given: z.output<typeof Session>) {
   const { mode, customer = null, subscription_data: subscription, payment_intent_data: payment } = given

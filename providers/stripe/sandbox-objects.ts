@@ -1,5 +1,5 @@
 import type { TestCard } from './sandbox-cards.ts'
-import { type Metadata, maybe, newId, noAddress, oneOf, orNull, own } from './sandbox-values.ts'
+import { day, type Metadata, maybe, newId, noAddress, oneOf, orNull, own } from './sandbox-values.ts'
 
 /** The objects as Stripe's API has them, in the version of the SDK; each type is what its factory makes. Times in unix seconds. */
 
@@ -17,7 +17,7 @@ export function newTestClock(created: number, { frozenTime, name }: { frozenTime
     id: newId('clock'),
     object: 'test_helpers.test_clock' as const,
     created,
-    deletes_after: created + 30 * 86_400,
+    deletes_after: created + 30 * day,
     frozen_time: frozenTime,
     livemode: false,
     name,

@@ -1,7 +1,6 @@
 import type { Period } from './sandbox-billing-objects.ts'
 import type { Interval, Price } from './sandbox-objects.ts'
-
-const day = 86_400
+import { day } from './sandbox-values.ts'
 
 /** The period of a price in which a time falls, counted from the anchor; the 31st of a short month is its last day. */
 export function periodAt(anchor: number, price: Price, at: number): Period {

@@ -1,6 +1,8 @@
 import type { z } from 'zod'
 import type { Act } from './sandbox-acts.ts'
+import { nothing } from './sandbox-forms.ts'
 import { wrongParameters } from './sandbox-refusals.ts'
+import type { Kind } from './sandbox-store.ts'
 
 /** What the API can be asked for. */
 export interface Route {
@@ -29,4 +31,9 @@ export function route<S extends z.ZodType>(
       return (act, id) => answer(act, data, id)
     },
   }
+}
+
+/** An object as it is, by its id. */
+export function retrieval(line: string, operation: string, kind: Kind): Route {
+  return route(line, operation, nothing, (act, _, id) => act.need(kind, id))
 }

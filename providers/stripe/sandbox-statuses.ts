@@ -1,7 +1,6 @@
 import type { Act } from './sandbox-acts.ts'
 import type { Invoice, Subscription, SubscriptionStatus } from './sandbox-billing-objects.ts'
-
-const day = 86_400
+import { day } from './sandbox-values.ts'
 
 /** What the payment of an invoice means for its subscription. */
 export function afterPayment(act: Act, invoice: Invoice): void {

@@ -1,14 +1,12 @@
 import { z } from 'zod'
 import type { Act } from './sandbox-acts.ts'
-import type { Subscription } from './sandbox-billing-objects.ts'
+import { isOver, type Subscription } from './sandbox-billing-objects.ts'
 import { periodOf } from './sandbox-due.ts'
-import { listed, merged, metadata, orGone, whole, yesNo } from './sandbox-forms.ts'
+import { listed, merged, metadata, orGone, text, whole, yesNo } from './sandbox-forms.ts'
 import { needAttached } from './sandbox-payments.ts'
 import { changePlan } from './sandbox-plan-changes.ts'
 import { invalid } from './sandbox-refusals.ts'
 import { endingAt } from './sandbox-subscriptions.ts'
-
-const text = z.string().max(5_000)
 
 const changedItems = listed(
   z.strictObject({
@@ -55,7 +53,7 @@ export const SubscriptionUpdate = z.strictObject({
 export type SubscriptionUpdate = z.output<typeof SubscriptionUpdate>
 
 export function updateSubscription(act: Act, subscription: Subscription, given: SubscriptionUpdate): Subscription {
-  if (subscription.status === 'canceled' || subscription.status === 'incomplete_expired') {
+  if (isOver(subscription)) {
     throw invalid('A canceled subscription can only update its cancellation_details and metadata.')
   }
   const plain = { ...subscription, ...plainChanges(act, subscription, given), ...endChanges(act, subscription, given) }

@@ -82,17 +82,22 @@ function endTrial(act: Act, subscription: Subscription): void {
 
 /** The next period begins; its invoice is collected an hour later, and not at all while the subscription is unpaid. */
 function renew(act: Act, subscription: Subscription): void {
-  const now = act.now(subscription.customer)
   const renewed = inNextPeriod(subscription)
-  const { pause_collection: pause, status } = subscription
-  const invoice = draftInvoice(act, {
+  const { pause_collection: pause, status, customer } = subscription
+  const isCollected = status !== 'unpaid' && pause?.behavior !== 'keep_as_draft'
+  const invoice = draftRenewal(act, subscription, renewed, isCollected ? act.now(customer) + draftSeconds : null)
+  act.save({ ...renewed, latest_invoice: invoice.id }, 'customer.subscription.updated')
+}
+
+/** Of the period that begins, told with the one that ends. */
+function draftRenewal(act: Act, before: Subscription, renewed: Subscription, finalizesAt: number | null): Invoice {
+  return draftInvoice(act, {
     subscription: renewed,
     reason: 'subscription_cycle',
     lines: renewed.items.data.map((item) => lineFor(item, periodOf(renewed))),
-    period: periodOf(subscription),
-    finalizesAt: status === 'unpaid' || pause?.behavior === 'keep_as_draft' ? null : now + draftSeconds,
+    period: periodOf(before),
+    finalizesAt,
   })
-  act.save({ ...renewed, latest_invoice: invoice.id }, 'customer.subscription.updated')
 }
 
 function inNextPeriod(subscription: Subscription): Subscription {
@@ -108,16 +113,7 @@ function inNextPeriod(subscription: Subscription): Subscription {
 
 /** The next renewal's invoice, as it would be now; kept nowhere. */
 export function upcomingInvoice(act: Act, subscription: Subscription): Invoice {
-  const renewed = inNextPeriod(subscription)
-  return act.pretend(() =>
-    draftInvoice(act, {
-      subscription: renewed,
-      reason: 'subscription_cycle',
-      lines: renewed.items.data.map((item) => lineFor(item, periodOf(renewed))),
-      period: periodOf(subscription),
-      finalizesAt: null,
-    }),
-  )
+  return act.pretend(() => draftRenewal(act, subscription, inNextPeriod(subscription), null))
 }
 
 /** Nobody has paid the first invoice in time. */
@@ -126,13 +122,16 @@ function expire(act: Act, subscription: Subscription): void {
     { ...subscription, status: 'incomplete_expired', ended_at: act.now(subscription.customer) },
     'customer.subscription.updated',
   )
-  const invoice = subscription.latest_invoice && act.store.get('invoice', subscription.latest_invoice)
-  if (invoice && invoice.status === 'open') close(act, invoice, 'void')
+  voidLatest(act, subscription)
 }
 
 function dropPendingUpdate(act: Act, subscription: Subscription): void {
   const dropped: Subscription = { ...subscription, pending_update: null }
   act.save(dropped, 'customer.subscription.updated', 'customer.subscription.pending_update_expired')
-  const invoice = subscription.latest_invoice && act.store.get('invoice', subscription.latest_invoice)
-  if (invoice && invoice.status === 'open') close(act, invoice, 'void')
+  voidLatest(act, subscription)
+}
+
+function voidLatest(act: Act, { latest_invoice: id }: Subscription): void {
+  const invoice = id === null ? undefined : act.store.get('invoice', id)
+  if (invoice?.status === 'open') close(act, invoice, 'void')
 }

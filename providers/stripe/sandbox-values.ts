@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
 
+/** In seconds. */
+export const day = 86_400
+
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 /** As Stripe makes them: `cus_TqJ3...`. */
