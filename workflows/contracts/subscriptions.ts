@@ -3,7 +3,7 @@
  * decided. Moments are ms since the epoch, durations ISO 8601, amounts minor units of their currency.
  */
 import type { GrantSource } from './credits.ts'
-import type { Plan } from './plans.ts'
+import { type DunningPolicy, type GracePolicy, type Plan, usualDunning, usualGrace } from './plans.ts'
 
 export const stripeStatuses = [
   'incomplete',
@@ -171,6 +171,9 @@ export interface BillingPolicy {
   disputeReminders: string[]
   /** After the last subscription has ended; whoever left longer ago is left in peace. */
   winBack: { after: string; atMost: string }
+  /** For what no plan of the catalogue has a word. */
+  dunning: DunningPolicy
+  grace: GracePolicy
   /** Beyond the end of its period credits last so much longer, since Stripe charges the next an hour or so after that. */
   creditsOutlast: string
 }
@@ -181,6 +184,8 @@ export const builtInBillingPolicy: BillingPolicy = {
   cardExpiryNotice: 'P30D',
   disputeReminders: ['P7D', 'P3D', 'P1D'],
   winBack: { after: 'P7D', atMost: 'P90D' },
+  dunning: usualDunning,
+  grace: usualGrace,
   creditsOutlast: 'PT2H',
 }
 

@@ -3,7 +3,7 @@ import { isFrozen } from './disputes.ts'
 import { durationMs } from './durations.ts'
 import { planCharges } from './invoice-charges.ts'
 import { actKey, type Planned, plannedAt } from './planned-acts.ts'
-import { policiesOf } from './subscription-state.ts'
+import { isUnderWay, policiesOf } from './subscription-state.ts'
 
 /** An open invoice that is overdue, and what stands for and against asking for it. */
 export interface DunningCase {
@@ -45,13 +45,14 @@ const hardDeclines: ReadonlySet<string> = new Set([
   'transaction_not_allowed',
 ])
 
+/** Who has left is asked for nothing more. */
 function casesIn(situation: BillingSituation): DunningCase[] {
-  const { facts, memory, organisationId, plans } = situation
+  const { facts, memory, organisationId } = situation
   return facts.openInvoices.flatMap((invoice) => {
     const subscription = facts.subscriptions.find(({ id }) => id === invoice.subscriptionId)
     const { overdueSince, amountDue } = invoice
-    if (!subscription || !isDunned(subscription) || overdueSince === null || amountDue <= 0) return []
-    const { dunning } = policiesOf(subscription, plans)
+    if (!subscription || !isUnderWay(subscription) || overdueSince === null || amountDue <= 0) return []
+    const { dunning } = policiesOf(subscription, situation)
     // After a hard decline nothing is left to wait for: all steps are due with it, and of notices the last one says so.
     const isHard = invoice.declineCode !== null && hardDeclines.has(invoice.declineCode)
     const hardAt = isHard ? (invoice.lastAttemptAt ?? Infinity) : Infinity
@@ -68,11 +69,6 @@ function casesIn(situation: BillingSituation): DunningCase[] {
       },
     ]
   })
-}
-
-/** The first payment is made by somebody who sits before the screen, and who has left is asked for nothing more. */
-function isDunned({ status }: SubscriptionFacts): boolean {
-  return status !== 'incomplete' && status !== 'incomplete_expired' && status !== 'canceled'
 }
 
 function isHeld({ subscription }: DunningCase, { facts, memory }: BillingSituation): boolean {

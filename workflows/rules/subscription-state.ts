@@ -1,6 +1,6 @@
-import type { DunningPolicy, GracePolicy, Plan } from '../contracts/plans.ts'
 import type {
   Access,
+  BillingPolicy,
   BillingSituation,
   StripeStatus,
   SubscriptionDecision,
@@ -10,16 +10,18 @@ import type {
 import { durationMs } from './durations.ts'
 import { plannedAt } from './planned-acts.ts'
 
-/** For what no plan of the catalogue has a word. */
-const builtInPolicies: { dunning: DunningPolicy; grace: GracePolicy } = {
-  dunning: { notices: ['PT0S', 'P2D', 'P7D', 'P14D', 'P21D'], givenUpAfter: 'P28D' },
-  grace: { reducedAfter: 'P7D', revokedAfter: 'P21D' },
+/** The policies of the biggest plan that a subscription is of. */
+export function policiesOf(
+  { items }: SubscriptionFacts,
+  { plans, policy }: BillingSituation,
+): Pick<BillingPolicy, 'dunning' | 'grace'> {
+  const ofItems = plans.filter(({ key }) => items.some(({ planKey }) => planKey === key))
+  return ofItems.toSorted((one, other) => other.rank - one.rank || (one.key < other.key ? -1 : 1))[0] ?? policy
 }
 
-/** The policies of the biggest plan that a subscription is of. */
-export function policiesOf({ items }: SubscriptionFacts, plans: readonly Plan[]): typeof builtInPolicies {
-  const ofItems = plans.filter(({ key }) => items.some(({ planKey }) => planKey === key))
-  return ofItems.toSorted((one, other) => other.rank - one.rank || (one.key < other.key ? -1 : 1))[0] ?? builtInPolicies
+/** Whether it has begun, and not ended: the first payment is made by somebody who sits before the screen. */
+export function isUnderWay({ status }: SubscriptionFacts): boolean {
+  return status !== 'incomplete' && status !== 'incomplete_expired' && status !== 'canceled'
 }
 
 /** Stripe's eight statuses as ours. What Stripe does about a payment that fails decides nothing here: the time since then does. */
@@ -38,7 +40,7 @@ export function bestAccess(decisions: readonly { access: Access }[]): Access {
 
 /** The moments at which a payment that stays overdue takes access away, and the keys of their timers. */
 export function graceOf(subscription: SubscriptionFacts, overdueSince: number, situation: BillingSituation) {
-  const { grace } = policiesOf(subscription, situation.plans)
+  const { grace } = policiesOf(subscription, situation)
   const step = (name: 'reduced' | 'revoked', after: string) => {
     const key = `grace/${subscription.id}/${overdueSince}/${name}`
     return { key, at: plannedAt(situation, key, overdueSince + durationMs(after)) }

@@ -6,7 +6,7 @@ import type {
 } from '../contracts/subscriptions.ts'
 import { durationMs } from './durations.ts'
 import type { Planned } from './planned-acts.ts'
-import { graceOf } from './subscription-state.ts'
+import { graceOf, isUnderWay } from './subscription-state.ts'
 
 /** After so long Stripe lets go of a subscription whose first payment was never made. */
 const firstPaymentWithinMs = durationMs('PT23H')
@@ -33,7 +33,7 @@ function planStripesMoments(subscription: SubscriptionFacts): Planned[] {
     at === null || at === undefined ? [] : [{ key, at, what, act: null, isMovable: false }]
   if (status === 'incomplete')
     return look('first_payment_expires', `start/${id}/expires`, startedAt + firstPaymentWithinMs)
-  if (isOver(subscription)) return []
+  if (!isUnderWay(subscription)) return []
   const ends = new Set(subscription.items.map(({ period }) => period.endsAt))
   return [
     ...(status === 'trialing' ? look('trial_end', `trial/${id}/${trialEndsAt}/end`, trialEndsAt) : []),
@@ -96,8 +96,8 @@ function planGrace(subscription: SubscriptionFacts, overdueSince: number, situat
 
 /** Changes of plan that wait; a subscription that ends before has none. */
 function planChanges(subscription: SubscriptionFacts, { memory }: BillingSituation): Planned[] {
-  const { id, status, cancelsAt } = subscription
-  if (status === 'incomplete' || isOver(subscription)) return []
+  const { id, cancelsAt } = subscription
+  if (!isUnderWay(subscription)) return []
   return memory.changes
     .filter((change) => change.subscriptionId === id && change.at < (cancelsAt ?? Infinity))
     .map((change) => ({
@@ -106,8 +106,4 @@ function planChanges(subscription: SubscriptionFacts, { memory }: BillingSituati
       what: 'change_plan',
       act: { is: 'change_plan', changeId: change.id, subscriptionId: id },
     }))
-}
-
-function isOver({ status }: SubscriptionFacts): boolean {
-  return status === 'canceled' || status === 'incomplete_expired'
 }
