@@ -72,14 +72,18 @@ export async function giveBack(
 
 export const reserveKey = (actKey: string): string => `reserve/${actKey}`
 
+/** The order in which grants burn, as take_credits has it. */
+export const burnOrder = (tx: Tx) => tx`
+  credit_grants.priority, credit_grants.expires_at nulls last, credit_grants.source in ('purchase', 'top_up'),
+  credit_grants.granted_at, credit_grants.id`
+
 /** Whatever grants have again, or anew, pays what is owed, in the order in which it would burn. In the account's turn. */
 export async function repay(tx: Tx, accountId: string, sourceKey: string, at: Date): Promise<void> {
   await tx`
     with ordered as (
       select credit_grants.id, remaining, owed,
         sum(remaining) over (
-          order by priority, expires_at nulls last, source in ('purchase', 'top_up'), granted_at, credit_grants.id
-          rows unbounded preceding
+          order by ${burnOrder(tx)} rows unbounded preceding
         ) - remaining as before
       from credit_grants join credit_accounts on credit_accounts.id = account_id
       where account_id = ${accountId} and owed > 0 and not is_spent

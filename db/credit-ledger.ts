@@ -19,18 +19,9 @@ export async function lockAccount(tx: Tx, type: string, now: Date): Promise<Lock
     select id, type, balance, owed from credit_accounts where type = ${type} for no key update`
   if (!account) return null
   // Asked by a statement of its own: one that has waited for the row would go on with what it had seen of others before.
-  const [due] = await tx`select 1 from credit_accounts where id = ${account.id} and ${hasDue(tx, now)}`
-  return due ? writeDownDue(tx, account.id, now) : account
+  const [row] = await tx<{ isDue: boolean }[]>`select credits_are_due(${account.id}, ${now}) as is_due`
+  return row?.isDue ? writeDownDue(tx, account.id, now) : account
 }
-
-/** Whether something of the account has expired by now and is not written down yet. */
-export const hasDue = (tx: Tx, now: Date) => tx`
-  (exists (
-    select from credit_grants where account_id = credit_accounts.id and not is_spent and expires_at <= ${now}
-  ) or exists (
-    select from credit_reservations
-    where account_id = credit_accounts.id and status = 'reserved' and expires_at <= ${now}
-  ))`
 
 export interface Taking {
   type: string

@@ -1,6 +1,7 @@
 import type { CreditEntryKind, GrantSource } from '../workflows/contracts/credits.ts'
 import type { Tx } from './client.ts'
-import { hasDue, lockAccount } from './credit-ledger.ts'
+import { burnOrder } from './credit-expiry.ts'
+import { lockAccount } from './credit-ledger.ts'
 
 export interface CreditBalance {
   type: string
@@ -31,7 +32,7 @@ const mostGrants = 100
 /** All balances, by type, after what has expired by now was written down; of each the grants that burn next. */
 export async function creditBalances(tx: Tx, now: Date): Promise<CreditBalance[]> {
   const due = await tx<{ type: string }[]>`
-    select type from credit_accounts where ${hasDue(tx, now)} order by type collate "C"`
+    select type from credit_accounts where credits_are_due(id, ${now}) order by type collate "C"`
   for (const { type } of due) await lockAccount(tx, type, now)
   return tx<CreditBalance[]>`
     select type, balance, period_granted, period_began_at,
@@ -43,7 +44,7 @@ export async function creditBalances(tx: Tx, now: Date): Promise<CreditBalance[]
         select jsonb_build_object('id', id, 'source', source, 'amount', amount, 'remaining', remaining, 'priority', priority,
           'expiresAt', expires_at, 'grantedAt', granted_at)
         from credit_grants where account_id = credit_accounts.id and not is_spent
-        order by priority, expires_at nulls last, source in ('purchase', 'top_up'), granted_at, id limit ${mostGrants}
+        order by ${burnOrder(tx)} limit ${mostGrants}
       ) as grants
     from credit_accounts order by type collate "C"`
 }

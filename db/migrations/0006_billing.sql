@@ -110,6 +110,12 @@ create table usage (
 call isolate_by_organisation('usage');
 grant select, insert on usage to throughline_app;
 
+-- Whether something of an account has expired by then and is not written down yet.
+create function credits_are_due(account uuid, moment timestamptz) returns boolean language sql stable as $$
+  select exists (select from credit_grants where account_id = account and not is_spent and expires_at <= moment)
+    or exists (select from credit_reservations where account_id = account and status = 'reserved' and expires_at <= moment)
+$$;
+
 -- The one way in which credits leave a balance: from the grants in their order, all or nothing, or on credit. `is`: taken, or short, or due, when
 -- something has to be written down as expired first (db/credit-expiry.ts). A function, since each of its statements sees what was committed
 -- while it waited for its turn, and a hot balance is not kept waiting for a network between them.
@@ -128,13 +134,7 @@ begin
   balance := coalesce(account.balance, 0);
   "is" := 'short';
   if account.id is null then return; end if;
-  if exists (
-      select from credit_grants where credit_grants.account_id = account.id and not is_spent and expires_at <= moment
-    ) or exists (
-      select from credit_reservations
-      where credit_reservations.account_id = account.id and status = 'reserved' and expires_at <= moment
-    )
-  then
+  if credits_are_due(account.id, moment) then
     "is" := 'due';
     return;
   end if;
@@ -192,7 +192,7 @@ begin
   -- What was burned for it has to be given up with the transaction.
   if not found then "is" := 'again'; end if;
 end $$;
-grant execute on function take_credits, use_credits to throughline_app;
+grant execute on function credits_are_due, take_credits, use_credits to throughline_app;
 
 -- What can be bought: one catalogue for all organisations, which all read and the platform alone writes.
 create table plans (
