@@ -2,14 +2,15 @@ import type { BillingSituation, Card } from '../contracts/subscriptions.ts'
 import { isFrozen } from './disputes.ts'
 import type { DunningCase } from './dunning.ts'
 import { dayMs } from './durations.ts'
-import type { Planned } from './planned-acts.ts'
+import { type Planned, plannedAt } from './planned-acts.ts'
 
 /**
  * The charges of ours for an overdue invoice. A card that is new is charged at once, whatever else is planned. Otherwise Stripe tries
  * again by itself, and only once it does not any more the remaining steps of the policy do, with a day between any two attempts.
  */
-export function planCharges(one: DunningCase, { facts, memory }: BillingSituation): Planned[] {
+export function planCharges(one: DunningCase, situation: BillingSituation): Planned[] {
   const { invoice, subscription } = one
+  const { facts, memory } = situation
   const { card } = facts
   if (card === null || invoice.lastAttemptAt === null) return []
   if (isFrozen(facts) || memory.switches.noAutomaticCharge !== undefined || subscription.collectionPaused !== null)
@@ -19,7 +20,9 @@ export function planCharges(one: DunningCase, { facts, memory }: BillingSituatio
   const lastAttemptAt = Math.max(invoice.lastAttemptAt, ...charges.map(({ at }) => at))
   if (!isTried && card.defaultSince > lastAttemptAt) return [chargeOfNewCard(one, card)]
   const isOver = one.isGivenUp || memory.switches.noDunning !== undefined
-  return isOver || invoice.nextAttemptAt !== null ? [] : retriesOf(one, card, lastAttemptAt)
+  if (isOver || invoice.nextAttemptAt !== null) return []
+  // What an operator has moved beyond the end is not going to be.
+  return retriesOf(one, card, lastAttemptAt).filter(({ key, at }) => plannedAt(situation, key, at) <= one.givenUpAt)
 }
 
 function chargeOfNewCard({ invoice, overdueSince }: DunningCase, card: Card): Planned {
@@ -37,10 +40,10 @@ function chargeOfNewCard({ invoice, overdueSince }: DunningCase, card: Card): Pl
  * With the second notice and each after it; the first tells of an attempt that was just made. Steps that an attempt came after are past, and a
  * hard decline leaves none.
  */
-function retriesOf({ invoice, stepsAt, givenUpAt }: DunningCase, card: Card, lastAttemptAt: number): Planned[] {
+function retriesOf({ invoice, stepsAt }: DunningCase, card: Card, lastAttemptAt: number): Planned[] {
   return stepsAt.flatMap((stepAt, index) => {
     const at = Math.max(stepAt, lastAttemptAt + dayMs)
-    if (index === 0 || stepAt <= lastAttemptAt || at > givenUpAt) return []
+    if (index === 0 || stepAt <= lastAttemptAt) return []
     return [
       {
         key: `charge/${invoice.id}/${index + 1}`,

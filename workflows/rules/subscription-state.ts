@@ -8,7 +8,7 @@ import type {
   SubscriptionState,
 } from '../contracts/subscriptions.ts'
 import { durationMs } from './durations.ts'
-import { plannedAt } from './planned-acts.ts'
+import { actKey, plannedAt } from './planned-acts.ts'
 
 /** The policies of the biggest plan that a subscription is of. */
 export function policiesOf(
@@ -38,12 +38,16 @@ export function bestAccess(decisions: readonly { access: Access }[]): Access {
   return levels.find((one) => one === 'full') ?? levels.find((one) => one === 'reduced') ?? 'none'
 }
 
-/** The moments at which a payment that stays overdue takes access away, and the keys of their timers. */
+/**
+ * The moments at which a payment that stays overdue takes access away, and the keys of their timers. What was taken is given back by a payment
+ * alone, not by a plan that is more patient.
+ */
 export function graceOf(subscription: SubscriptionFacts, overdueSince: number, situation: BillingSituation) {
   const { grace } = policiesOf(subscription, situation)
   const step = (name: 'reduced' | 'revoked', after: string) => {
     const key = `grace/${subscription.id}/${overdueSince}/${name}`
-    return { key, at: plannedAt(situation, key, overdueSince + durationMs(after)) }
+    const isTaken = situation.memory.done.includes(actKey(situation.organisationId, key))
+    return { key, at: isTaken ? overdueSince : plannedAt(situation, key, overdueSince + durationMs(after)) }
   }
   return { reduced: step('reduced', grace.reducedAfter), revoked: step('revoked', grace.revokedAfter) }
 }

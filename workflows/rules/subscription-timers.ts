@@ -91,7 +91,7 @@ function planGrace(subscription: SubscriptionFacts, overdueSince: number, situat
     act: isKept ? null : { is: 'notice', notice, about: subscription.id, step: 1, isLast: true },
     ladder: `grace/${subscription.id}/${overdueSince}`,
   })
-  return [step(reduced, 'access_reduced'), step(revoked, 'access_revoked')]
+  return [...(reduced.at < revoked.at ? [step(reduced, 'access_reduced')] : []), step(revoked, 'access_revoked')]
 }
 
 /** Changes of plan that wait; a subscription that ends before has none. */
