@@ -49,11 +49,10 @@ export class StoryUnreachable extends Error {
   override name = 'StoryUnreachable'
 }
 
-const startTimeoutMs = 5_000
-const updateTimeoutMs = 10_000
 const pingTimeoutMs = 2_000
 
-export function createStories(client: Client): Stories {
+/** Calls of Temporal are given up after `startTimeoutMs` and `updateTimeoutMs`. */
+export function createStories(client: Client, { startTimeoutMs = 5_000, updateTimeoutMs = 10_000 } = {}): Stories {
   return { deliver, isFinal, codeOf, update, ping }
 
   async function deliver(row: OutboxRow): Promise<void> {

@@ -61,9 +61,8 @@ export class UnknownTimeZone extends Error {
   override name = 'UnknownTimeZone'
 }
 
-const timeoutMs = 5_000
-
-export function createStorySchedules(client: Client): StorySchedules {
+/** Calls of Temporal are given up after `timeoutMs`. */
+export function createStorySchedules(client: Client, { timeoutMs = 5_000 } = {}): StorySchedules {
   return {
     set: (scheduleId, rhythm, story, now) =>
       answered(async () => {

@@ -5,11 +5,11 @@ import { createStorySchedules } from '../../temporal-config/story-schedules.ts'
 import { campaignScheduleId, savedSearchRunId } from '../../workflows/contracts/saved-search-run.ts'
 import { testApi } from '../support/api.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
-import { ownNamespace } from '../support/temporal.ts'
+import { ownNamespace, patience } from '../support/temporal.ts'
 
 // Without a worker: what is begun stays under way.
 const { client } = await ownNamespace('schedules')
-const schedules = createStorySchedules(client)
+const schedules = createStorySchedules(client, patience)
 /** What loses the next answer of Temporal, once it has done what it was asked. */
 let loses: 'trigger' | 'remove' | null = null
 const triggered: string[] = []

@@ -21,6 +21,7 @@ import { emptyDefinition } from './campaign-rows.ts'
 import { googleSheets } from './google.ts'
 import type { TestOrganisation } from './organisation.ts'
 import type { TestSandbox } from './sandbox.ts'
+import { patience } from './temporal.ts'
 
 Runtime.install({ logger: new DefaultLogger('ERROR') })
 
@@ -57,7 +58,7 @@ export function campaignWorld(
   temporal: { client: Client; connection: NativeConnection },
   clock: Clock = () => new Date(),
 ): CampaignWorld {
-  const stories = createStories(temporal.client)
+  const stories = createStories(temporal.client, patience)
   const addressOf = (url: string) => new URL(url).host
   const world: World = {
     database,

@@ -9,6 +9,9 @@ import { searchAttributeKeys } from '../../temporal-config/search-attributes.ts'
 import { askForServer } from './ask-for-server.ts'
 import type { TemporalAddress } from './test-servers.ts'
 
+/** How long tests wait for an answer of Temporal, which other tests may keep busy. */
+export const patience = { startTimeoutMs: 25_000, updateTimeoutMs: 25_000, timeoutMs: 25_000 }
+
 const Address = z.object({ address: z.string(), namespace: z.string() })
 const TimeSkipping = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('download') }),

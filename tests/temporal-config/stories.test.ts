@@ -6,11 +6,11 @@ import { createStories } from '../../temporal-config/stories.ts'
 import { cohortState, dripSequenceId, lookAgain, seatsTaken } from '../../workflows/contracts/drip-sequence.ts'
 import { type CohortRows, cohortRows, workOnCohorts } from '../support/drip-cohorts.ts'
 import { testOrganisation } from '../support/organisation.ts'
-import { ownNamespace } from '../support/temporal.ts'
+import { ownNamespace, patience as withTemporal } from '../support/temporal.ts'
 
 const { client, connection } = await ownNamespace('signals')
 const { database, system, organisationId } = await testOrganisation()
-const stories = createStories(client)
+const stories = createStories(client, withTemporal)
 const patience = { timeout: 20_000, interval: 50 }
 
 /** A cohort's story that the outbox is told of. */

@@ -16,7 +16,7 @@ import { campaignWorld } from '../support/campaign-world.ts'
 import { valuesOf } from '../support/google.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import { startTestSandbox } from '../support/sandbox.ts'
-import { ownNamespace } from '../support/temporal.ts'
+import { ownNamespace, patience as withTemporal } from '../support/temporal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'throughline-sites-'))
 const site = (name: string) => join(folder, `${name}.html`)
@@ -31,7 +31,7 @@ const { client, connection } = await ownNamespace('saved-searches')
 const organisation = await testOrganisation()
 const { database, organisationId } = organisation
 const world = campaignWorld(organisation, sandbox, { client, connection })
-const schedules = createStorySchedules(client)
+const schedules = createStorySchedules(client, withTemporal)
 const as = <T>(work: Parameters<typeof database.as<T>>[1]) => database.as(organisationId, work)
 const patience = { timeout: 25_000, interval: 50 }
 
