@@ -1,9 +1,11 @@
 import type { SiteFailureCode } from '../workflows/contracts/detections.ts'
 import type { InboundEvent } from '../workflows/contracts/inbound-events.ts'
 import type { RenderedEmail } from '../workflows/contracts/sending.ts'
+import type { BillingFacts } from '../workflows/contracts/subscriptions.ts'
 
 export type { InboundEvent, InboundFact } from '../workflows/contracts/inbound-events.ts'
 export type { RenderedEmail } from '../workflows/contracts/sending.ts'
+export type { BillingFacts } from '../workflows/contracts/subscriptions.ts'
 
 /** The interfaces that the outside world fills: each is implemented by one or more folders under `providers/`. */
 
@@ -196,3 +198,121 @@ export type WebhookReader = (
   headers: Readonly<Record<string, string | undefined>>,
   now: Date,
 ) => InboundEvent[]
+
+/** Which plan of ours a price at Stripe stands for. */
+export type PlanOfPrice = ReadonlyMap<string, { planKey: string; isTopUp?: boolean }>
+
+/** Money as it is shown: an integer in minor units, ISO 4217 in capitals. */
+interface Money {
+  amount: number
+  currency: string
+}
+
+/** What decides nothing and people want to see. Moments are ms since the epoch. */
+export interface ShownBilling {
+  card: { brand: string; last4: string; expiresAt: number } | null
+  openInvoices: { id: string; number: string | null; due: Money; dueAt: number | null; payUrl: string | null }[]
+  disputes: { id: string; amount: Money; status: string; evidenceDueAt: number | null }[]
+  subscriptions: { id: string; prices: { priceId: string; quantity: number; amount: Money }[] }[]
+}
+
+/** All that Stripe has of a customer at one moment. */
+export interface BillingAccount {
+  facts: BillingFacts
+  shown: ShownBilling
+  /** Of each payment every id by which Stripe may name it: intents and charges. */
+  paymentIds: string[]
+}
+
+/** What became of an attempt to take money. `declined`: the provider's code for it, which is safe to show. */
+export type Charged = { is: 'paid' } | { is: 'declined'; code: string } | { is: 'not_open' }
+
+export interface CheckoutWanted {
+  customerId: string
+  priceId: string
+  quantity: number
+  /** A subscription, with its trial in whole days; null: paid once. */
+  subscription: { trialDays: number | null } | null
+  successUrl: string
+  cancelUrl: string
+}
+
+export interface PriceChange {
+  subscriptionId: string
+  priceId: string
+  /** `with_proration`: charged at once, and not applied unless that succeeds. `without`: from the next period on. */
+  money: 'with_proration' | 'without'
+}
+
+export interface ChangePreview {
+  /** To be paid now; below 0: credited. */
+  dueNow: Money
+  lines: { text: string; amount: Money }[]
+  /** Of a whole period from then on. */
+  thenEachPeriod: Money
+}
+
+export interface BillingInvoice {
+  id: string
+  number: string | null
+  status: string
+  total: Money
+  createdAt: number
+  url: string | null
+}
+
+/**
+ * Takes money, and knows who has paid for what: the only source of truth of it. What changes something goes under a key, one per business act: repeated
+ * under it, it has no second effect for 24 h. Throws ProviderError: `rejected` with a code of ours (`no_such_customer`, `no_such_price`,
+ * `no_such_subscription`, `invalid_request`), `unconfirmed` where a failure of the provider's may be kept under the key: whoever asks looks what holds, and
+ * asks again under another.
+ */
+export interface BillingProvider {
+  createCustomer(
+    who: { organisationId: string; name: string; email: string | null },
+    key: string,
+    signal: AbortSignal,
+  ): Promise<{ customerId: string }>
+  /** Null: there is no such customer any more. */
+  fetchAccount(customerId: string, plans: PlanOfPrice, signal: AbortSignal): Promise<BillingAccount | null>
+  /** Those of the prices that do not exist, or are not for sale. */
+  unknownPrices(priceIds: readonly string[], signal: AbortSignal): Promise<string[]>
+  startCheckout(
+    wanted: CheckoutWanted,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<{ id: string; url: string; expiresAt: number }>
+  openPortal(asked: { customerId: string; returnUrl: string }, signal: AbortSignal): Promise<{ url: string }>
+  previewChange(change: PriceChange, signal: AbortSignal): Promise<ChangePreview>
+  changePrice(change: PriceChange, key: string, signal: AbortSignal): Promise<Charged>
+  cancel(subscriptionId: string, when: 'now' | 'period_end' | 'undo', key: string, signal: AbortSignal): Promise<void>
+  /** `cardId` null: with what the customer pays with. */
+  payInvoice(invoiceId: string, cardId: string | null, key: string, signal: AbortSignal): Promise<Charged>
+  /** Of the payment of an invoice, or of a checkout that has none; `amount` null: all that is left. */
+  refund(
+    asked: { paymentId: string; amount: number | null },
+    key: string,
+    signal: AbortSignal,
+  ): Promise<{ refundId: string; amount: number; status: 'pending' | 'succeeded' | 'failed' }>
+  /** An invoice of one price, paid at once with what the customer pays with; it is marked as a top-up. */
+  buyNow(
+    asked: { customerId: string; priceId: string; quantity: number },
+    key: string,
+    signal: AbortSignal,
+  ): Promise<Charged>
+  listInvoices(
+    customerId: string,
+    page: { limit: number; after: string | null },
+    signal: AbortSignal,
+  ): Promise<{ invoices: BillingInvoice[]; hasMore: boolean }>
+  /** For a metered price; once under `identifier`, for a day at least. */
+  reportUsage(
+    use: { customerId: string; meter: string; value: number; identifier: string; at: number },
+    signal: AbortSignal,
+  ): Promise<void>
+  /** Customers by subscription, in the provider's order: whoever pays for something, whether we know of them or not. */
+  listSubscribers(
+    page: { limit: number; after: string | null },
+    signal: AbortSignal,
+  ): Promise<{ subscribers: { customerId: string; subscriptionId: string }[]; after: string | null }>
+}

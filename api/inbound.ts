@@ -26,6 +26,7 @@ interface Arrival {
 export function takeIn(world: InboundWorld, arrival: Arrival): Promise<string[]> {
   const { fact } = arrival.event
   if (fact === null) return keep(world, arrival, 'ignored')
+  if (fact.kind === 'billing') return keep(world, arrival, 'unmatched')
   return fact.kind === 'message' ? takeInFact(world, arrival, fact) : takeInReply(world, arrival, fact)
 }
 

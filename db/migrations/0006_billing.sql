@@ -234,6 +234,176 @@ begin
   end loop;
 end $$;
 
+-- Which customer of the platform's Stripe account an organisation is.
+create table stripe_customers (
+  organisation_id uuid primary key default current_organisation() references organisations,
+  stripe_id text not null unique check (length(stripe_id) between 1 and 255),
+  -- Whom the notices go to: a contact of the platform's organisation.
+  contact_id uuid,
+  created_at timestamptz not null
+);
+call isolate_by_organisation('stripe_customers');
+call open_to_system('stripe_customers');
+grant select, insert, update on stripe_customers to throughline_app;
+grant select on stripe_customers to throughline_system;
+
+-- Payments as Stripe names them, intents and charges: what tells of a refund or a dispute names no customer.
+create table stripe_payments (
+  stripe_id text primary key check (length(stripe_id) between 1 and 255),
+  organisation_id uuid not null default current_organisation() references organisations,
+  created_at timestamptz not null default now()
+);
+call isolate_by_organisation('stripe_payments');
+call open_to_system('stripe_payments');
+grant select, insert on stripe_payments to throughline_app;
+grant select on stripe_payments to throughline_system;
+
+-- How it stands with an organisation, as it was last seen and decided: a read model, made anew each time.
+create table billing_states (
+  organisation_id uuid primary key default current_organisation() references organisations,
+  -- What Stripe had, reduced to what decides, and what else is shown of it.
+  facts jsonb not null,
+  shown jsonb not null,
+  access text not null check (access in ('full', 'reduced', 'none')),
+  is_frozen boolean not null,
+  -- What is to come, the earliest first: key, at (ms since the epoch), what, isMovable.
+  timers jsonb not null,
+  seen_at timestamptz not null
+);
+call isolate_by_organisation('billing_states');
+grant select, insert, update on billing_states to throughline_app;
+
+-- Subscriptions at Stripe, each with the versions of the plans by which it was bought.
+create table subscriptions (
+  id uuid primary key default uuidv7(),
+  organisation_id uuid not null default current_organisation() references organisations,
+  stripe_id text not null unique check (length(stripe_id) between 1 and 255),
+  stripe_status text not null check (stripe_status in
+    ('incomplete', 'incomplete_expired', 'trialing', 'active', 'past_due', 'canceled', 'unpaid', 'paused')),
+  state text not null check (state in ('trialing', 'active', 'past_due', 'grace', 'suspended', 'ended')),
+  access text not null check (access in ('full', 'reduced', 'none')),
+  -- By plan key.
+  plan_versions jsonb not null,
+  overdue_since timestamptz,
+  created_at timestamptz not null
+);
+create index subscriptions_of on subscriptions (organisation_id);
+call isolate_by_organisation('subscriptions');
+grant select, insert, update on subscriptions to throughline_app;
+
+-- What an organisation may do until it is decided anew. Without a row nothing limits it: nobody has sold it anything yet.
+create table entitlements (
+  organisation_id uuid primary key default current_organisation() references organisations,
+  access text not null check (access in ('full', 'reduced', 'none')),
+  features text[] not null,
+  -- Of each: act, most, per, and for `period` the month of it that runs, from and until.
+  limits jsonb not null,
+  updated_at timestamptz not null
+);
+call isolate_by_organisation('entitlements');
+grant select, insert, update on entitlements to throughline_app;
+
+-- Invoices that are overdue, and how asking for them ended.
+create table dunning_cases (
+  id uuid primary key default uuidv7(),
+  organisation_id uuid not null default current_organisation() references organisations,
+  invoice_id text not null unique check (length(invoice_id) between 1 and 255),
+  stripe_subscription_id text not null,
+  status text not null check (status in ('open', 'frozen', 'recovered', 'exhausted')),
+  opened_at timestamptz not null,
+  closed_at timestamptz,
+  created_at timestamptz not null default now()
+);
+create index dunning_cases_of on dunning_cases (organisation_id) where closed_at is null;
+call isolate_by_organisation('dunning_cases');
+grant select, insert, update on dunning_cases to throughline_app;
+
+-- What the story does, once each: claimed before, recorded after.
+create table billing_acts (
+  organisation_id uuid not null default current_organisation() references organisations,
+  act_key text not null check (length(act_key) between 1 and 500),
+  -- As it was decided: ids and amounts.
+  act jsonb not null,
+  status text not null check (status in ('doing', 'done', 'failed')),
+  -- Why it failed, or what was not done: a code of ours.
+  outcome text,
+  -- A provider that keeps its own failures under a key is asked under the next.
+  attempt integer not null default 1 check (attempt > 0),
+  begun_at timestamptz not null,
+  ended_at timestamptz,
+  primary key (organisation_id, act_key),
+  check ((status = 'doing') = (ended_at is null))
+);
+call isolate_by_organisation('billing_acts');
+grant select, insert, update on billing_acts to throughline_app;
+
+-- What a person has asked the story to do. A change of plan may wait for its time; of those there is one at a time.
+create table billing_requests (
+  id uuid primary key default uuidv7(),
+  organisation_id uuid not null default current_organisation() references organisations,
+  kind text not null check (kind in
+    ('change_plan', 'undo_change', 'cancel', 'undo_cancel', 'pay_now', 'refund', 'move_timer', 'switch_on', 'switch_off')),
+  -- The whole of it (workflows/contracts/billing-requests.ts).
+  request jsonb not null,
+  status text not null default 'requested' check (status in ('requested', 'waiting', 'done', 'refused', 'withdrawn')),
+  -- Of a refusal, a code of ours.
+  reason text,
+  -- Since when what waits is to be done.
+  due_at timestamptz,
+  attempt integer not null default 1 check (attempt > 0),
+  actor text not null,
+  created_at timestamptz not null,
+  ended_at timestamptz,
+  check ((status in ('requested', 'waiting')) = (ended_at is null)),
+  check ((status = 'waiting') <= (due_at is not null))
+);
+create unique index billing_requests_one_change on billing_requests (organisation_id)
+  where kind = 'change_plan' and status in ('requested', 'waiting');
+create index billing_requests_of on billing_requests (organisation_id, id desc);
+call isolate_by_organisation('billing_requests');
+grant select, insert, update on billing_requests to throughline_app;
+
+-- What an operator has switched for an organisation, with the reason; undone, the row stays.
+create table billing_switches (
+  id uuid primary key default uuidv7(),
+  organisation_id uuid not null default current_organisation() references organisations,
+  name text not null check (name in ('noAutomaticCharge', 'noDunning', 'keepEntitlements')),
+  reason text not null,
+  author text not null,
+  on_at timestamptz not null,
+  off_at timestamptz
+);
+create unique index billing_switches_on on billing_switches (organisation_id, name) where off_at is null;
+call isolate_by_organisation('billing_switches');
+grant select, insert, update on billing_switches to throughline_app;
+
+-- To when an operator has moved what is to come.
+create table billing_moved_timers (
+  organisation_id uuid not null default current_organisation() references organisations,
+  timer_key text not null check (length(timer_key) between 1 and 500),
+  moved_to timestamptz not null,
+  author text not null,
+  moved_at timestamptz not null,
+  primary key (organisation_id, timer_key)
+);
+call isolate_by_organisation('billing_moved_timers');
+grant select, insert, update on billing_moved_timers to throughline_app;
+
+-- The timeline: what happened, once each, without people in it.
+create table billing_events (
+  id uuid primary key default uuidv7(),
+  organisation_id uuid not null default current_organisation() references organisations,
+  source_key text not null check (length(source_key) between 1 and 500),
+  type text not null check (length(type) between 1 and 100),
+  details jsonb not null,
+  at timestamptz not null,
+  created_at timestamptz not null default now()
+);
+create unique index billing_events_source on billing_events (organisation_id, source_key);
+create index billing_events_newest on billing_events (organisation_id, at desc, id desc);
+call isolate_by_organisation('billing_events');
+grant select, insert on billing_events to throughline_app;
+
 -- migrate:down
 
 -- Migrations only go forward: a mistake is mended by the next one.

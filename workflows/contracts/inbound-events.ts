@@ -11,7 +11,7 @@ export interface InboundEvent {
   fact: InboundFact | null
 }
 
-export type InboundFact = MessageFact | ReplyFact
+export type InboundFact = MessageFact | ReplyFact | BillingFact
 
 /** Something became of a message of ours. */
 export interface MessageFact {
@@ -36,4 +36,13 @@ export interface ReplyFact {
   providerMessageId: string
   /** Written by a machine: an out-of-office notice ends no journey. */
   isAutomatic: boolean
+}
+
+/** Something about a customer's payments has changed: what, only the provider knows. */
+export interface BillingFact {
+  kind: 'billing'
+  /** Null where the provider names only the payment that it is about. */
+  customerId: string | null
+  /** Intents and charges. */
+  paymentIds: string[]
 }

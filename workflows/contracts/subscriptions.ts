@@ -152,7 +152,7 @@ interface PendingChange {
 
 /** `noDunning`: no notices, and nothing is given up. `keepEntitlements`: nothing is taken away because a payment is overdue. */
 export const operatorSwitches = ['noAutomaticCharge', 'noDunning', 'keepEntitlements'] as const
-type OperatorSwitch = (typeof operatorSwitches)[number]
+export type OperatorSwitch = (typeof operatorSwitches)[number]
 
 interface SwitchedOn {
   reason: string

@@ -87,7 +87,9 @@ describe('events that are asked for', () => {
       return events()
     }, patience)
     expect(new Set(all.map((event) => event.id)).size).toBe(3)
-    expect(all.every(({ fact }) => fact?.providerMessageId === id)).toBe(true)
+    expect(all.every(({ fact }) => fact !== null && 'providerMessageId' in fact && fact.providerMessageId === id)).toBe(
+      true,
+    )
     expect(types()).not.toEqual(['delivered', 'delivered', 'opened', 'opened', 'clicked', 'clicked'])
   })
 

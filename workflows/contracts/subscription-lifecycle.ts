@@ -1,0 +1,50 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow'
+import type { Access, Act, SubscriptionState } from './subscriptions.ts'
+
+/** The workflow's input: ids only. It begins with an organisation's first step towards paying, and lives as long as the organisation. */
+export interface SubscriptionLifecycleInput {
+  organisationId: string
+  carried?: CarriedLifecycle
+}
+
+/** Between two runs. */
+export interface CarriedLifecycle {
+  /** When it looks by itself at the latest: ms since the epoch. */
+  lookAt: number
+}
+
+/** What a look came to. */
+export interface BillingLook {
+  state: LifecycleState
+  access: Access
+  isFrozen: boolean
+  /** Due now, in their order. */
+  acts: Act[]
+  /** The first thing to come: ms since the epoch; null: nothing is. */
+  next: { at: number; what: string } | null
+}
+
+/** Of several subscriptions the best; `none`: there is none yet. */
+export type LifecycleState = SubscriptionState | 'none'
+
+export interface SubscriptionView {
+  state: LifecycleState
+  access: Access
+  isFrozen: boolean
+  next: { at: number; what: string } | null
+  /** When it was last looked at Stripe: ms since the epoch. */
+  seenAt: number | null
+}
+
+export const subscriptionId = (organisationId: string): string => `subscription/${organisationId}`
+
+/** Something may have changed, at Stripe or in our rows. It says no more than that: it may come twice, late, or in any order. */
+export const lookAgain = defineSignal('lookAgain')
+
+/**
+ * Carries out what a person has asked for: a row of `billing_requests`. It is answered once that is done, or waits for its time; refused with a code
+ * as the failure's type, such as `wrong_state`, `conflict` or `payment_required`.
+ */
+export const carryOut = defineUpdate<'done' | 'waiting', [requestId: string]>('carryOut')
+
+export const subscriptionView = defineQuery<SubscriptionView>('subscriptionView')
