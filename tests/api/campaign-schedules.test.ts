@@ -59,7 +59,8 @@ const actWith = (id: string, action: string, key: string) =>
 const infoOf = async (id: string) => (await client.schedule.getHandle(campaignScheduleId(id)).describe()).info
 const isUnderWay = (id: string) =>
   expect.poll(async () => (await infoOf(id)).runningActions, { timeout: 20_000 }).toHaveLength(1)
-const inDays = (days: number) => new Date((Math.floor(Date.now() / 1_000) + days * 86_400) * 1_000).toISOString()
+const began = Math.floor(Date.now() / 1_000)
+const inDays = (days: number) => new Date((began + days * 86_400) * 1_000).toISOString()
 const refused = async (response: Response) => Refused.parse(await response.json())
 
 test('a cron line fires in its time zone, and reads as it was written', async () => {
