@@ -44,6 +44,14 @@ async function findVersion(tx: Tx, key: string, version: number | null): Promise
   return row ?? null
 }
 
+/** The plan of each setting of a price that any version has named: for ever, since no other plan may name it. */
+export async function listPriceSettings(tx: Tx): Promise<{ setting: string; planKey: string }[]> {
+  return tx<{ setting: string; planKey: string }[]>`
+    select distinct price ->> 'setting' as setting, plan_key
+    from plan_versions, jsonb_array_elements(definition -> 'prices') as price
+    order by plan_key, setting`
+}
+
 /** What every plan takes up, as nobody else changes the catalogue until the end of the transaction. */
 export async function lockCatalogue(tx: Tx): Promise<PlanPlace[]> {
   await tx`select pg_advisory_xact_lock(hashtextextended('plans', 0))`
