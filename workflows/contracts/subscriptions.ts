@@ -17,8 +17,9 @@ export const stripeStatuses = [
 ] as const
 export type StripeStatus = (typeof stripeStatuses)[number]
 
-/** Ours. `grace`: overdue, with less access; `suspended`: without any, and may come back. The terminal one last. */
-export type SubscriptionState = 'trialing' | 'active' | 'past_due' | 'grace' | 'suspended' | 'ended'
+/** Ours, the better first. `grace`: overdue, with less access; `suspended`: without any, and may come back. */
+export const subscriptionStates = ['active', 'trialing', 'past_due', 'grace', 'suspended', 'ended'] as const
+export type SubscriptionState = (typeof subscriptionStates)[number]
 
 /** The lesser last. */
 export const accessLevels = ['full', 'reduced', 'none'] as const
@@ -247,7 +248,7 @@ export type ActBody =
   | { is: 'notice'; notice: CustomerNotice; about: string; step: number; isLast: boolean }
   | { is: 'tell_operator'; notice: OperatorNotice; about: string; step: number; isLast: boolean }
   | { is: 'freeze' | 'unfreeze'; disputeId: string }
-  | { is: 'charge'; invoiceId: string; cardId: string; because: 'new_card' | 'stripe_gave_up' }
+  | { is: 'charge'; invoiceId: string; cardId: string; because: 'new_card' | 'stripe_gave_up' | 'asked' }
   | { is: 'give_up'; invoiceId: string }
   | { is: 'change_plan'; changeId: string; subscriptionId: string }
   | ({ is: 'grant_credits' } & DueGrant)

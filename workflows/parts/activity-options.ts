@@ -40,3 +40,9 @@ export const sendBatch = {
   heartbeatTimeout: '3 seconds',
   retry: { initialInterval: '100 milliseconds', maximumInterval: '2 seconds', maximumAttempts: 4 },
 } satisfies ActivityOptions
+
+/** A few calls of the provider of payments, and a transaction. While it is away it is asked for as long as it takes. */
+export const billingStep = {
+  startToCloseTimeout: '1 minute',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' },
+} satisfies ActivityOptions

@@ -1,0 +1,112 @@
+import { type ActEnd, beginAct, endAct, nextAttempt } from '../../db/billing-acts.ts'
+import type { Tx } from '../../db/client.ts'
+import { clawBack, grantCredits } from '../../db/credits.ts'
+import type { Act } from '../../workflows/contracts/subscriptions.ts'
+import { decisionTime } from '../clock.ts'
+import { type Charged, ProviderError } from '../ports.ts'
+import type { BillingWorld } from './look.ts'
+import { applyWaitingChange } from './plan-changes.ts'
+
+export type BillingActActivities = ReturnType<typeof createBillingActActivities>
+
+/** An act that is due, for an organisation; `now` in ms since the epoch. */
+export interface DueAct {
+  organisationId: string
+  act: Act
+  now: number
+}
+
+export interface BillingActWorld extends BillingWorld {
+  /** Tells a customer, or the operator, of something; once by the act's key. */
+  sendNotice: (due: DueAct & { act: NoticeAct }) => Promise<ActEnd>
+  /** Has somebody who has left enrolled where they are asked back. */
+  winBack: (due: DueAct & { act: Extract<Act, { is: 'win_back' }> }) => Promise<ActEnd>
+}
+
+export type NoticeAct = Extract<Act, { is: 'notice' | 'tell_operator' }>
+
+const providerMs = 30_000
+
+export function createBillingActActivities(world: BillingActWorld) {
+  const { database, billing, clock, sendNotice, winBack } = world
+  return {
+    /**
+     * Does what is due, once by its key: claimed before, recorded after. What a provider declines is an end, too; it throws when it is to be
+     * tried again, or when somebody has to mend something first.
+     */
+    async performAct(due: DueAct): Promise<void> {
+      const { organisationId, act } = due
+      const as = <T>(work: (tx: Tx) => Promise<T>) => database.as(organisationId, work)
+      const begunAt = decisionTime(clock, due.now)
+      const { attempt, isEnded } = await as((tx) => beginAct(tx, act, begunAt))
+      if (isEnded) return
+      const inRows = withinRows(act)
+      if (inRows) {
+        await as(async (tx) => endAct(tx, act, await inRows(tx, begunAt), begunAt))
+        return
+      }
+      try {
+        const end = await outside(due, keyOf(act, attempt))
+        await as((tx) => endAct(tx, act, end, begunAt))
+      } catch (error) {
+        if (!(error instanceof ProviderError) || error.outcome !== 'unconfirmed') throw error
+        await as((tx) => nextAttempt(tx, act.key))
+        throw new ProviderError(error.provider, 'retry', error.code)
+      }
+    },
+
+    /** An act that fails whatever is tried is over, too, and shown as failed. `code`: why. */
+    async recordFailedAct({ organisationId, act, now, code }: DueAct & { code: string }): Promise<void> {
+      const at = decisionTime(clock, now)
+      await database.as(organisationId, async (tx) => {
+        await beginAct(tx, act, at)
+        await endAct(tx, act, { status: 'failed', outcome: code }, at)
+      })
+    },
+  }
+
+  async function outside(due: DueAct, key: string): Promise<ActEnd> {
+    const { organisationId, act } = due
+    const signal = AbortSignal.timeout(providerMs)
+    if (act.is === 'notice' || act.is === 'tell_operator') return sendNotice({ ...due, act })
+    if (act.is === 'win_back') return winBack({ ...due, act })
+    if (act.is === 'charge') return chargeEnd(await billing.payInvoice(act.invoiceId, act.cardId, key, signal))
+    if (act.is === 'change_plan')
+      return applyWaitingChange(world, { ...due, organisationId, requestId: act.changeId, key })
+    return done
+  }
+}
+
+/** What needs our rows alone ends with them. */
+function withinRows(act: Act): ((tx: Tx, now: Date) => Promise<ActEnd>) | null {
+  if (act.is === 'grant_credits') {
+    const { key, type, amount, source, beginsPeriod } = act
+    return async (tx, now) => {
+      const expiresAt = act.expiresAt === null ? null : new Date(act.expiresAt)
+      const rollsOver = act.rollsOver && { most: act.rollsOver.most, until: new Date(act.rollsOver.until) }
+      await grantCredits(tx, { type, amount, source, sourceKey: key, expiresAt, rollsOver, beginsPeriod }, now)
+      return done
+    }
+  }
+  if (act.is === 'claw_back_credits') {
+    const { key, grantKey, amount } = act
+    return async (tx, now) => {
+      const taken = await clawBack(tx, { grantKey, amount, sourceKey: key }, now)
+      return taken.is === 'taken' ? done : { status: 'done', outcome: 'nothing_left' }
+    }
+  }
+  return null
+}
+
+const done: ActEnd = { status: 'done', outcome: null }
+
+export function chargeEnd(charged: Charged): ActEnd {
+  if (charged.is === 'paid') return done
+  return charged.is === 'declined'
+    ? { status: 'failed', outcome: charged.code }
+    : { status: 'done', outcome: 'not_open' }
+}
+
+/** A provider that has stored a failure of its own under a key would answer with it for a day: it is asked under another. */
+export const keyOf = ({ key }: { key: string }, attempt: number): string =>
+  attempt === 1 ? key : `${key}/again/${attempt}`

@@ -1,0 +1,67 @@
+import type { ActEnd } from '../../db/billing-acts.ts'
+import { lastFacts } from '../../db/billing-looks.ts'
+import { findPlan } from '../../db/plans.ts'
+import { endRequest, lockRequest } from '../../db/requested-billing.ts'
+import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
+import type { Act } from '../../workflows/contracts/subscriptions.ts'
+import { decisionTime } from '../clock.ts'
+import { type Charged, ProviderError } from '../ports.ts'
+import type { BillingWorld } from './look.ts'
+
+type ChangePlan = Extract<BillingRequest, { kind: 'change_plan' }>
+
+interface NowChanged {
+  organisationId: string
+  request: ChangePlan
+  key: string
+  /** The period that it waited for the end of is over, and the next invoiced by the old plan: the difference is made up for. */
+  isLate?: boolean
+}
+
+const providerMs = 30_000
+
+/** Changes what is subscribed to, and charges the difference at once: what is declined changes nothing. Throws ProviderError. */
+export async function changePlanNow(
+  { billing, database, prices }: BillingWorld,
+  { organisationId, request, key, isLate = false }: NowChanged,
+): Promise<Charged> {
+  const priceId = await database.as(organisationId, async (tx) => {
+    const plan = await findPlan(tx, request.planKey)
+    const price = plan?.definition.prices.find((one) => one.key === request.priceKey)
+    return price && prices[price.setting]
+  })
+  if (priceId === undefined) throw new ProviderError('stripe', 'rejected', 'no_such_price')
+  const { subscriptionId, when } = request
+  const money = when === 'now' || isLate ? 'with_proration' : 'without'
+  return billing.changePrice({ subscriptionId, priceId, money }, key, AbortSignal.timeout(providerMs))
+}
+
+/** Makes a change whose time has come. One that was taken back meanwhile is not made. */
+export async function applyWaitingChange(
+  world: BillingWorld,
+  {
+    organisationId,
+    requestId,
+    key,
+    ...due
+  }: { organisationId: string; requestId: string; key: string; act: Act; now: number },
+): Promise<ActEnd> {
+  const { database, clock } = world
+  const now = decisionTime(clock, due.now)
+  const { requested, last } = await database.as(organisationId, async (tx) => ({
+    requested: await lockRequest(tx, requestId),
+    last: await lastFacts(tx),
+  }))
+  if (requested?.status !== 'waiting' || requested.request.kind !== 'change_plan') {
+    return { status: 'done', outcome: 'withdrawn' }
+  }
+  const { request, dueAt } = requested
+  const subscription = last?.facts.subscriptions.find(({ id }) => id === request.subscriptionId)
+  const isLate = subscription?.items.some(({ period }) => period.startsAt > (dueAt?.getTime() ?? 0)) ?? false
+  const charged = await changePlanNow(world, { organisationId, request, key, isLate })
+  const isMade = charged.is === 'paid'
+  const reason = charged.is === 'declined' ? charged.code : null
+  const end = { status: isMade ? 'done' : 'refused', reason } as const
+  await database.as(organisationId, (tx) => endRequest(tx, requestId, end, now))
+  return { status: isMade ? 'done' : 'failed', outcome: reason }
+}

@@ -1,0 +1,79 @@
+import { lastFacts } from '../../db/billing-looks.ts'
+import type { Tx } from '../../db/client.ts'
+import {
+  letRequestWait,
+  moveTimer,
+  type Requested,
+  switchOff,
+  switchOn,
+  withdrawChange,
+} from '../../db/requested-billing.ts'
+import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
+import type { SubscriptionFacts } from '../../workflows/contracts/subscriptions.ts'
+import { isUnderWay } from '../../workflows/rules/subscription-state.ts'
+import type { RequestOutcome } from './requests.ts'
+
+/**
+ * A change that waits is made so long before the period ends: the invoice of the next, which Stripe makes as it begins, is then of the new plan.
+ */
+const aheadOfPeriodMs = 3_600_000
+
+/** What our rows alone decide of a request; null: it is the provider's to do. */
+export async function carryOutInRows(
+  tx: Tx,
+  { id, request, actor }: Requested,
+  now: Date,
+): Promise<RequestOutcome | null> {
+  const last = await lastFacts(tx)
+  if (last === null) return refused('wrong_state')
+  const { facts, timers, isFrozen } = last
+  if (request.kind === 'switch_on') {
+    const { name, reason } = request
+    return (await switchOn(tx, { name, reason, author: actor }, now)) ? done : refused('wrong_state')
+  }
+  if (request.kind === 'switch_off') return (await switchOff(tx, request.name, now)) ? done : refused('wrong_state')
+  if (request.kind === 'move_timer') {
+    const { timerKey, to } = request
+    const timer = timers.find(({ key }) => key === timerKey)
+    if (timer === undefined) return refused('not_found')
+    if (!timer.isMovable) return refused('wrong_state')
+    await moveTimer(tx, { timerKey, to: new Date(to), author: actor }, now)
+    return done
+  }
+  if (request.kind === 'refund' || request.kind === 'pay_now') return isFrozen ? refused('wrong_state') : null
+  const subscription = facts.subscriptions.find((one) => one.id === request.subscriptionId)
+  if (subscription === undefined) return refused('not_found')
+  if (!isUnderWay(subscription)) return refused('wrong_state')
+  return ofSubscription(tx, { id, request, subscription, now })
+}
+
+type OfSubscription = Extract<BillingRequest, { subscriptionId: string }>
+
+async function ofSubscription(
+  tx: Tx,
+  {
+    id,
+    request,
+    subscription,
+    now,
+  }: { id: string; request: OfSubscription; subscription: SubscriptionFacts; now: Date },
+): Promise<RequestOutcome | null> {
+  const { cancelsAt } = subscription
+  if (request.kind === 'undo_change') {
+    return (await withdrawChange(tx, request.subscriptionId, now)) ? done : refused('wrong_state')
+  }
+  if (request.kind === 'undo_cancel') return cancelsAt === null ? refused('wrong_state') : null
+  if (request.kind === 'cancel') {
+    // What ends has no next period that a change could wait for.
+    await withdrawChange(tx, request.subscriptionId, now)
+    return null
+  }
+  if (request.when === 'now') return null
+  if (cancelsAt !== null) return refused('wrong_state')
+  const endsAt = Math.min(...subscription.items.map(({ period }) => period.endsAt))
+  await letRequestWait(tx, id, new Date(Math.max(now.getTime(), endsAt - aheadOfPeriodMs)))
+  return { is: 'waiting' }
+}
+
+const done: RequestOutcome = { is: 'done' }
+const refused = (code: string): RequestOutcome => ({ is: 'refused', code })

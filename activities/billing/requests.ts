@@ -1,0 +1,73 @@
+import { recordBillingEvents } from '../../db/billing-acts.ts'
+import type { Tx } from '../../db/client.ts'
+import { endRequest, lockRequest, nextRequestAttempt, type Requested } from '../../db/requested-billing.ts'
+import { decisionTime } from '../clock.ts'
+import { notFound } from '../failures.ts'
+import { ProviderError } from '../ports.ts'
+import { keyOf } from './acts.ts'
+import type { BillingWorld } from './look.ts'
+import { carryOutAtProvider } from './request-kinds.ts'
+import { carryOutInRows } from './request-rows.ts'
+
+export type BillingRequestActivities = ReturnType<typeof createBillingRequestActivities>
+
+/** `refused`: nothing was changed; `code` is of the problems that the API knows, or a provider's decline. */
+export type RequestOutcome = { is: 'done' | 'waiting' } | { is: 'refused'; code: string }
+
+export function createBillingRequestActivities(world: BillingWorld) {
+  const { database, clock } = world
+  return {
+    /**
+     * Does what a person has asked for, once, and writes down what came of it. Repeated, it answers the same. It throws while the provider gives
+     * no answer: the request stays, and is done once it does.
+     */
+    async carryOutRequest(asked: { organisationId: string; requestId: string; now: number }): Promise<RequestOutcome> {
+      const { organisationId, requestId } = asked
+      const as = <T>(work: (tx: Tx) => Promise<T>) => database.as(organisationId, work)
+      const now = decisionTime(clock, asked.now)
+      const inRows = await as(async (tx) => {
+        const requested = await lockRequest(tx, requestId)
+        if (requested === null) throw notFound('billing_request')
+        const known = endOf(requested)
+        if (known) return { requested, outcome: known }
+        const outcome = await carryOutInRows(tx, requested, now)
+        if (outcome) await end(tx, requested, outcome, now)
+        return { requested, outcome }
+      })
+      if (inRows.outcome) return inRows.outcome
+      const { requested } = inRows
+      try {
+        const key = keyOf({ key: `billing/${organisationId}/request/${requestId}` }, requested.attempt)
+        const outcome = await carryOutAtProvider(world, { organisationId, requested, key, now })
+        await as((tx) => end(tx, requested, outcome, now))
+        return outcome
+      } catch (error) {
+        if (!(error instanceof ProviderError)) throw error
+        if (error.outcome === 'rejected') {
+          const outcome: RequestOutcome = { is: 'refused', code: error.code }
+          await as((tx) => end(tx, requested, outcome, now))
+          return outcome
+        }
+        if (error.outcome !== 'unconfirmed') throw error
+        await as((tx) => nextRequestAttempt(tx, requestId))
+        throw new ProviderError(error.provider, 'retry', error.code)
+      }
+    },
+  }
+}
+
+function endOf({ status, reason }: Requested): RequestOutcome | null {
+  if (status === 'requested') return null
+  if (status === 'waiting' || status === 'done') return { is: status }
+  return { is: 'refused', code: status === 'refused' && reason !== null ? reason : 'wrong_state' }
+}
+
+async function end(tx: Tx, { id, request, actor }: Requested, outcome: RequestOutcome, now: Date): Promise<void> {
+  const { kind, ...asked } = request
+  await recordBillingEvents(tx, [
+    { sourceKey: `request/${id}`, type: `request.${kind}`, at: now.getTime(), details: { ...asked, actor, outcome } },
+  ])
+  if (outcome.is === 'waiting') return
+  const isRefused = outcome.is === 'refused'
+  await endRequest(tx, id, { status: isRefused ? 'refused' : 'done', reason: isRefused ? outcome.code : null }, now)
+}

@@ -1,0 +1,54 @@
+import { isCancellation, proxyActivities } from '@temporalio/workflow'
+import type { BillingActActivities } from '../../activities/billing/acts.ts'
+import type { BillingLookActivities } from '../../activities/billing/look.ts'
+import type { BillingRequestActivities, RequestOutcome } from '../../activities/billing/requests.ts'
+import type { BillingLook } from '../contracts/subscription-lifecycle.ts'
+import type { Act } from '../contracts/subscriptions.ts'
+import { billingStep, databaseStep } from './activity-options.ts'
+import { problemCode, unlessFailed } from './problems.ts'
+
+/** Where an organisation's billing is looked at and worked on. */
+export interface BillingDesk {
+  /** What Stripe has now, what it comes to and what is due; undefined when that fails until somebody mends it. */
+  look(): Promise<BillingLook | undefined>
+  /** Does what is due, one after the other; tells whether anything was. */
+  perform(acts: readonly Act[]): Promise<boolean>
+  carryOut(requestId: string): Promise<RequestOutcome>
+}
+
+export function createBillingDesk(organisationId: string): BillingDesk {
+  return {
+    look: () => unlessFailed(atProvider('what Stripe has now').lookAtBilling({ organisationId, now: Date.now() })),
+    async perform(acts) {
+      for (const act of acts) await performOne(act)
+      return acts.length > 0
+    },
+    carryOut: (requestId) =>
+      proxyActivities<BillingRequestActivities>({ ...billingStep, summary: 'what a person asked for' }).carryOutRequest(
+        {
+          organisationId,
+          requestId,
+          now: Date.now(),
+        },
+      ),
+  }
+
+  async function performOne(act: Act): Promise<void> {
+    const doing = { organisationId, act, now: Date.now() }
+    try {
+      await proxyActivities<BillingActActivities>({ ...billingStep, summary: nameOf(act) }).performAct(doing)
+    } catch (error) {
+      if (isCancellation(error)) throw error
+      // Left undone it would be due again at the next look, without an end.
+      await proxyActivities<BillingActActivities>(databaseStep).recordFailedAct({ ...doing, code: problemCode(error) })
+    }
+  }
+}
+
+const atProvider = (summary: string) => proxyActivities<BillingLookActivities>({ ...billingStep, summary })
+
+/** For operators: ids of Stripe's are nobody's names. */
+function nameOf(act: Act): string {
+  if (act.is === 'notice' || act.is === 'tell_operator') return `${act.notice} (${act.step}): ${act.about}`
+  return act.is
+}
