@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Config, childEnvironment, type Environment, providerMode, type Setting } from '../config.ts'
 import type { Logins } from '../db/migrate.ts'
 import { sandboxCredentialsFile } from '../providers/google/sandbox-token.ts'
+import { standInPriceIds } from './stripe-prices.ts'
 
 /**
  * Look-ups of names and decompression share these threads, of which Node makes four: too few for a worker that reads many sites. Under
@@ -57,6 +58,7 @@ function standIns(config: Config, installation: string): Partial<Record<Setting,
     ...(providerMode(config, 'stripe') === 'off' && {
       STRIPE_BASE_URL: providers,
       STRIPE_WEBHOOK_SECRET: config.stripe.webhookSecret ?? webhookSecretOf('stripe', installation),
+      ...standInPriceIds(config.stripe.prices),
     }),
   }
 }

@@ -5,6 +5,7 @@ import { createResendSandbox } from '../../providers/resend/sandbox.ts'
 import { createSerpapiSandbox } from '../../providers/serpapi/sandbox.ts'
 import { createStripeSandbox } from '../../providers/stripe/sandbox.ts'
 import { createWebsitesSandbox, sandboxCertificate, serveFolder } from '../../providers/websites/sandbox.ts'
+import { standInPrices } from '../stripe-prices.ts'
 import { startSandbox } from './host.ts'
 
 const config = loadConfig()
@@ -27,7 +28,7 @@ try {
       createSerpapiSandbox(),
       createGoogleSandbox(),
       createResendSandbox({ webhook: webhookOf('resend') }),
-      createStripeSandbox({ webhook: webhookOf('stripe') }),
+      createStripeSandbox({ webhook: webhookOf('stripe'), prices: standInPrices(config.stripe.prices) }),
     ],
     sites: createWebsitesSandbox({ files }),
     sitesCertificate: sandboxCertificate,

@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { loadConfig } from '../../config.ts'
 import { childEnvironments } from '../../dev/child-environments.ts'
+import { standInPrices } from '../../dev/stripe-prices.ts'
 
 const logins = {
   appUrl: 'postgres://app@db/throughline',
@@ -27,6 +28,22 @@ test('children read many names at a time, as many as somebody says', () => {
   expect(childEnvironments(loadConfig({}), logins, undefined).env.UV_THREADPOOL_SIZE).toBe('32')
   vi.stubEnv('UV_THREADPOOL_SIZE', '64')
   expect(childEnvironments(loadConfig({}), logins, undefined).env.UV_THREADPOOL_SIZE).toBe('64')
+})
+
+test('the sandbox sells each plan at the price that the API and the worker name, whatever is set already', () => {
+  const config = loadConfig({ STRIPE_PRICE_SCOUT: 'price_own' })
+  const { env, sandboxEnv } = childEnvironments(config, logins, undefined)
+  const { prices } = loadConfig(env).stripe
+  expect(prices).toMatchObject({ STRIPE_PRICE_SCOUT: 'price_own', STRIPE_PRICE_HUNTER_149: 'price_hunter_149' })
+  const sold = standInPrices(loadConfig(sandboxEnv).stripe.prices)
+  expect(sold.map(({ id }) => id).toSorted()).toEqual(Object.values(prices).toSorted())
+  expect(sold).toContainEqual({
+    id: 'price_own',
+    product: 'Scout',
+    unitAmount: 9_900,
+    currency: 'usd',
+    interval: 'month',
+  })
 })
 
 test('the sandbox signs its webhooks as the API expects, at every start, unlike in any other installation', () => {
