@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto'
+import { ApplicationFailure } from '@temporalio/common'
+import { Worker } from '@temporalio/worker'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { DueAct } from '../../activities/billing/acts.ts'
+import type { RequestOutcome } from '../../activities/billing/requests.ts'
+import {
+  type BillingLook,
+  carryOut,
+  lookAgain,
+  subscriptionView,
+  subscriptionId as workflowIdOf,
+} from '../../workflows/contracts/subscription-lifecycle.ts'
+import type { Act } from '../../workflows/contracts/subscriptions.ts'
+import { spreadOf } from '../../workflows/rules/spread.ts'
+import { workflowBundle } from '../support/campaign-world.ts'
+import { timeSkipping } from '../support/temporal.ts'
+
+const skipping = await timeSkipping()
+const patience = { timeout: 20_000, interval: 20 }
+const hourMs = 3_600_000
+
+const quiet: BillingLook = { state: 'active', access: 'full', isFrozen: false, acts: [], next: null }
+const grant = (key: string): Act => ({
+  key,
+  is: 'grant_credits',
+  type: 'calls',
+  amount: 10,
+  source: 'plan',
+  expiresAt: null,
+  rollsOver: null,
+  beginsPeriod: true,
+})
+
+describe.skipIf(!skipping)('on the time-skipping server (skipped where none can be had)', () => {
+  if (!skipping) return
+  const { client, nativeConnection: connection } = skipping
+
+  type Look = (at: number) => BillingLook | Promise<BillingLook>
+  const taskQueue = 'billing'
+  const stories = new Map<string, ReturnType<typeof newStory>>()
+  const newStory = (look: Look) => ({
+    look,
+    looks: [] as number[],
+    performed: [] as DueAct[],
+    failed: [] as string[],
+    answers: new Map<string, RequestOutcome>(),
+  })
+  const of = (organisationId: string) => {
+    const story = stories.get(organisationId)
+    if (!story) throw new Error('nobody has begun this story')
+    return story
+  }
+
+  // One for all: the server waits for those who left it with a task, and its clock stands still meanwhile.
+  let worker: Worker
+  let running: Promise<void>
+  beforeAll(async () => {
+    worker = await Worker.create({
+      connection,
+      taskQueue,
+      ...(await workflowBundle()),
+      activities: {
+        lookAtBilling({ organisationId, now }: { organisationId: string; now: number }) {
+          const { looks, look } = of(organisationId)
+          looks.push(now)
+          return look(now)
+        },
+        performAct(due: DueAct) {
+          of(due.organisationId).performed.push(due)
+          if (due.act.key === 'impossible') throw ApplicationFailure.nonRetryable('stripe:no_such_card', 'rejected')
+        },
+        recordFailedAct: ({ organisationId, act, code }: DueAct & { code: string }) =>
+          void of(organisationId).failed.push(`${act.key} ${code}`),
+        carryOutRequest: ({ organisationId, requestId }: { organisationId: string; requestId: string }) =>
+          of(organisationId).answers.get(requestId) ?? { is: 'done' },
+      },
+    })
+    running = worker.run()
+  })
+  afterAll(async () => {
+    worker.shutdown()
+    await running
+  })
+
+  /** A story whose looks come to what a test says, with all that it does. */
+  async function story(look: Look) {
+    const organisationId = randomUUID()
+    const begun = newStory(look)
+    stories.set(organisationId, begun)
+    const { workflowId, firstExecutionRunId } = await client.workflow.start('subscriptionLifecycle', {
+      workflowId: workflowIdOf(organisationId),
+      taskQueue,
+      args: [{ organisationId }],
+    })
+    await vi.waitFor(() => expect(begun.looks.length).toBeGreaterThan(0), patience)
+    const handle = client.workflow.getHandle(workflowId)
+    return {
+      ...begun,
+      organisationId,
+      handle,
+      firstRunId: firstExecutionRunId,
+      async [Symbol.asyncDispose]() {
+        await handle.cancel()
+        await expect(handle.result()).rejects.toThrow()
+      },
+    }
+  }
+
+  test('what is heard while it looks makes it look once more, however often it is heard', async () => {
+    const gate = Promise.withResolvers<void>()
+    let isFirst = true
+    await using one = await story(async () => {
+      if (isFirst) await gate.promise
+      isFirst = false
+      return quiet
+    })
+    for (let times = 0; times < 10; times += 1) await one.handle.signal(lookAgain)
+    gate.resolve()
+    await vi.waitFor(() => expect(one.looks).toHaveLength(2), patience)
+    await one.handle.signal(lookAgain)
+    await vi.waitFor(() => expect(one.looks).toHaveLength(3), patience)
+    expect(await one.handle.query(subscriptionView)).toMatchObject({ state: 'active', access: 'full' })
+  })
+
+  test('does what is due in its order, one that is impossible is written down as failed, and looks again', async () => {
+    let acts = [grant('first'), grant('impossible'), grant('second')]
+    await using one = await story(() => {
+      const look = { ...quiet, acts }
+      acts = []
+      return look
+    })
+    await vi.waitFor(() => expect(one.looks).toHaveLength(2), patience)
+    expect(one.performed.map(({ act }) => act.key)).toEqual(['first', 'impossible', 'second'])
+    expect(one.failed).toEqual(['impossible stripe:no_such_card'])
+  })
+
+  test('looks when the next thing is to come', async () => {
+    let at = 0
+    await using one = await story((now) => {
+      at ||= now + 3 * hourMs
+      return { ...quiet, next: now < at ? { at, what: 'trial_ending' } : null }
+    })
+    await skipping.sleep('4 hours')
+    await vi.waitFor(() => expect(one.looks).toHaveLength(2), patience)
+    expect(one.looks[1]).toBeGreaterThanOrEqual(at)
+    expect(one.looks[1]).toBeLessThan(at + 60_000)
+  })
+
+  test('looks by itself every day, at a time of its own, each day in a new run', async () => {
+    await using one = await story(() => quiet)
+    await skipping.sleep('80 hours')
+    await vi.waitFor(() => expect(one.looks.length).toBeGreaterThanOrEqual(3), patience)
+    const [first = 0, second = 0, third = 0] = one.looks
+    expect(second - first).toBeGreaterThanOrEqual((0.5 + spreadOf(one.organisationId)) * 24 * hourMs - 1_000)
+    expect(third - second).toBeGreaterThan(23 * hourMs)
+    expect(third - second).toBeLessThan(25 * hourMs)
+    expect((await one.handle.describe()).runId).not.toBe(one.firstRunId)
+  })
+
+  test('carries out what people ask for and looks again, or refuses it with its code', async () => {
+    await using one = await story(() => quiet)
+    one.answers.set('wrong', { is: 'refused', code: 'payment_required' })
+    one.answers.set('later', { is: 'waiting' })
+    expect(await one.handle.executeUpdate(carryOut, { args: ['right'] })).toBe('done')
+    expect(await one.handle.executeUpdate(carryOut, { args: ['later'] })).toBe('waiting')
+    await expect(one.handle.executeUpdate(carryOut, { args: ['wrong'] })).rejects.toMatchObject({
+      cause: { type: 'payment_required' },
+    })
+    await expect(one.handle.executeUpdate(carryOut, { args: [''] })).rejects.toMatchObject({
+      cause: { type: 'invalid_input' },
+    })
+    await vi.waitFor(() => expect(one.looks.length).toBeGreaterThanOrEqual(2), patience)
+  })
+
+  test('where a look fails for good it waits, and goes on when it is told to look again', async () => {
+    let isBroken = true
+    await using one = await story(() => {
+      if (isBroken) throw ApplicationFailure.nonRetryable('stripe:invalid_credentials', 'rejected')
+      return quiet
+    })
+    await vi.waitFor(async () => {
+      const { searchAttributes } = await one.handle.describe()
+      expect(searchAttributes).toMatchObject({ BusinessStatus: ['waiting:repair'] })
+    }, patience)
+    isBroken = false
+    await one.handle.signal(lookAgain)
+    await vi.waitFor(
+      async () => expect(await one.handle.query(subscriptionView)).toMatchObject({ state: 'active' }),
+      patience,
+    )
+  })
+})
