@@ -273,6 +273,7 @@ export type TimerWhat =
   | 'trial_end'
   | 'first_payment_expires'
   | 'period_end'
+  | 'period_charge'
   | 'subscription_end'
   | 'collection_resumes'
 

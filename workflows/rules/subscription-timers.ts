@@ -26,6 +26,9 @@ export function planSubscription(
   ]
 }
 
+/** Stripe makes a period's invoice as it begins, and charges it about an hour later. */
+const chargedAfterMs = durationMs('PT70M')
+
 /** When Stripe is going to change something: its webhook may be lost, and somebody looks all the same. */
 function planStripesMoments(subscription: SubscriptionFacts): Planned[] {
   const { id, status, startedAt, trialEndsAt, cancelsAt, collectionPaused } = subscription
@@ -35,12 +38,14 @@ function planStripesMoments(subscription: SubscriptionFacts): Planned[] {
     return look('first_payment_expires', `start/${id}/expires`, startedAt + firstPaymentWithinMs)
   if (!isUnderWay(subscription)) return []
   const ends = new Set(subscription.items.map(({ period }) => period.endsAt))
+  const begins = new Set(subscription.items.map(({ period }) => period.startsAt))
   return [
     ...(status === 'trialing' ? look('trial_end', `trial/${id}/${trialEndsAt}/end`, trialEndsAt) : []),
     ...look('subscription_end', `end/${id}/${cancelsAt}`, cancelsAt),
     ...[...ends]
       .filter((at) => status !== 'paused' && at !== trialEndsAt && at < (cancelsAt ?? Infinity))
       .flatMap((at) => look('period_end', `period/${id}/${at}`, at)),
+    ...[...begins].flatMap((at) => look('period_charge', `period/${id}/${at}/charge`, at + chargedAfterMs)),
     ...look('collection_resumes', `collection/${id}/${collectionPaused?.resumesAt}`, collectionPaused?.resumesAt),
   ]
 }

@@ -13,12 +13,14 @@ import {
 
 const decide = (facts: Partial<BillingFacts>, now: number, memory: Partial<BillingMemory> = {}) =>
   decideBilling(situation(facts, now, memory))
-/** What is due, and how many days after the beginning what is to come. */
+/** What is due, and how many days after the beginning what is to come; without the charge of the period under way. */
 function look(facts: Partial<BillingFacts>, now: number, memory: Partial<BillingMemory> = {}) {
   const { acts, timers } = decide(facts, now, memory)
   return {
     due: acts.map((act) => ('notice' in act ? act.notice : act.is)),
-    ahead: timers.map(({ at, what }) => `${what} ${(at - began) / (24 * hourMs)}`),
+    ahead: timers
+      .filter(({ what }) => what !== 'period_charge')
+      .map(({ at, what }) => `${what} ${(at - began) / (24 * hourMs)}`),
   }
 }
 const only = (...subscriptions: BillingFacts['subscriptions']) => ({ subscriptions })
@@ -57,6 +59,11 @@ test('when a trial has ended and nobody pays, the customer is told once', () => 
     items: [{ planKey: 'scout', every: 'P1M', period }],
   })
   expect(look(only(pausedLater), daysOn(50)).due).toEqual([])
+})
+
+test('somebody looks soon after a period has begun, when Stripe has charged it', () => {
+  const { timers } = decide(only(subscription()), began)
+  expect(timers[0]).toMatchObject({ what: 'period_charge', at: began + 70 * 60_000, isMovable: false })
 })
 
 test('a renewal is announced before the period ends, unless it is not going to be paid', () => {
