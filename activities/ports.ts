@@ -1,11 +1,11 @@
 import type { SiteFailureCode } from '../workflows/contracts/detections.ts'
 import type { InboundEvent } from '../workflows/contracts/inbound-events.ts'
 import type { RenderedEmail } from '../workflows/contracts/sending.ts'
-import type { BillingFacts } from '../workflows/contracts/subscriptions.ts'
+import type { BillingFacts, Money, ShownBilling } from '../workflows/contracts/subscriptions.ts'
 
 export type { InboundEvent, InboundFact } from '../workflows/contracts/inbound-events.ts'
 export type { RenderedEmail } from '../workflows/contracts/sending.ts'
-export type { BillingFacts } from '../workflows/contracts/subscriptions.ts'
+export type { BillingFacts, ShownBilling } from '../workflows/contracts/subscriptions.ts'
 
 /** The interfaces that the outside world fills: each is implemented by one or more folders under `providers/`. */
 
@@ -201,20 +201,6 @@ export type WebhookReader = (
 
 /** Which plan of ours a price at Stripe stands for. */
 export type PlanOfPrice = ReadonlyMap<string, { planKey: string; isTopUp?: boolean }>
-
-/** Money as it is shown: an integer in minor units, ISO 4217 in capitals. */
-interface Money {
-  amount: number
-  currency: string
-}
-
-/** What decides nothing and people want to see. Moments are ms since the epoch. */
-export interface ShownBilling {
-  card: { brand: string; last4: string; expiresAt: number } | null
-  openInvoices: { id: string; number: string | null; due: Money; dueAt: number | null; payUrl: string | null }[]
-  disputes: { id: string; amount: Money; status: string; evidenceDueAt: number | null }[]
-  subscriptions: { id: string; prices: { priceId: string; quantity: number; amount: Money }[] }[]
-}
 
 /** All that Stripe has of a customer at one moment. */
 export interface BillingAccount {

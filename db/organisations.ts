@@ -33,6 +33,12 @@ export async function currentOrganisation(tx: Sql): Promise<Organisation> {
   return row
 }
 
+/** Whether there is an organisation of this transaction's id. */
+export async function organisationIsThere(tx: Sql): Promise<boolean> {
+  const [row] = await tx`select 1 from organisations where id = current_organisation()`
+  return row !== undefined
+}
+
 /** Sets how many searches an organisation may pay for in a month; false when there is no such organisation. */
 export async function allowSearches(system: Sql, organisationId: string, monthly: number | null): Promise<boolean> {
   const [row] = await system`

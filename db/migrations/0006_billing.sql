@@ -351,6 +351,8 @@ create table billing_requests (
   -- Since when what waits is to be done.
   due_at timestamptz,
   attempt integer not null default 1 check (attempt > 0),
+  -- Of the HTTP request that asked for it, where that can be repeated.
+  request_key text check (length(request_key) between 1 and 100),
   actor text not null,
   created_at timestamptz not null,
   ended_at timestamptz,
@@ -359,6 +361,8 @@ create table billing_requests (
 );
 create unique index billing_requests_one_change on billing_requests (organisation_id)
   where kind = 'change_plan' and status in ('requested', 'waiting');
+-- A refusal leaves the key free for another try.
+create unique index billing_requests_key on billing_requests (organisation_id, request_key) where status <> 'refused';
 create index billing_requests_of on billing_requests (organisation_id, id desc);
 call isolate_by_organisation('billing_requests');
 grant select, insert, update on billing_requests to throughline_app;

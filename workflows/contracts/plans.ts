@@ -5,10 +5,10 @@ export type PlanKind = (typeof planKinds)[number]
 
 /** What a plan can limit. */
 export const limitedActs = ['searches', 'messages', 'contacts'] as const
-type LimitedAct = (typeof limitedActs)[number]
+export type LimitedAct = (typeof limitedActs)[number]
 
 export const limitPeriods = ['period', 'day', 'total'] as const
-type LimitPeriod = (typeof limitPeriods)[number]
+export type LimitPeriod = (typeof limitPeriods)[number]
 
 /** With the plans that were taken away. */
 export const mostPlans = 200

@@ -124,6 +124,20 @@ export interface Dispute {
   evidenceDueAt: number | null
 }
 
+/** Money as it is shown: an integer in minor units, ISO 4217 in capitals. */
+export interface Money {
+  amount: number
+  currency: string
+}
+
+/** What decides nothing and people want to see. */
+export interface ShownBilling {
+  card: { brand: string; last4: string; expiresAt: number } | null
+  openInvoices: { id: string; number: string | null; due: Money; dueAt: number | null; payUrl: string | null }[]
+  disputes: { id: string; amount: Money; status: string; evidenceDueAt: number | null }[]
+  subscriptions: { id: string; prices: { priceId: string; quantity: number; amount: Money }[] }[]
+}
+
 /** What stands in no fact of Stripe's. */
 export interface BillingMemory {
   /** Keys of acts that are done. */

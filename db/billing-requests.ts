@@ -1,0 +1,55 @@
+import type { BillingRequest } from '../workflows/contracts/billing-requests.ts'
+import type { Tx } from './client.ts'
+
+/** What a person has asked an organisation's subscription story to do, and what became of that. */
+export interface StoredRequest {
+  id: string
+  request: BillingRequest
+  status: 'requested' | 'waiting' | 'done' | 'refused' | 'withdrawn'
+  /** Since when what waits is to be done. */
+  dueAt: Date | null
+  createdAt: Date
+}
+
+export type ChangeRequest = StoredRequest & { request: Extract<BillingRequest, { kind: 'change_plan' }> }
+
+export async function findBillingRequest(tx: Tx, id: string): Promise<StoredRequest | null> {
+  const [row] = await tx<StoredRequest[]>`select ${columns(tx)} from billing_requests where id = ${id}`
+  return row ?? null
+}
+
+/** What was asked for under this key before, and not refused. */
+export async function findRepeatedRequest(tx: Tx, requestKey: string): Promise<StoredRequest | null> {
+  const [row] = await tx<StoredRequest[]>`
+    select ${columns(tx)} from billing_requests where request_key = ${requestKey} and status <> 'refused'`
+  return row ?? null
+}
+
+/** The one change of plan that is asked for, or waits for its time. */
+export async function pendingChange(tx: Tx): Promise<ChangeRequest | null> {
+  const [row] = await tx<ChangeRequest[]>`
+    select ${columns(tx)} from billing_requests
+    where kind = 'change_plan' and status in ('requested', 'waiting')`
+  return row ?? null
+}
+
+/** Keeps what is asked for; null when the key is taken or, for a change of plan, another one is pending. */
+export async function insertBillingRequest(
+  tx: Tx,
+  { request, requestKey, actor, now }: { request: BillingRequest; requestKey: string | null; actor: string; now: Date },
+): Promise<StoredRequest | null> {
+  const [row] = await tx<StoredRequest[]>`
+    insert into billing_requests (kind, request, request_key, actor, created_at)
+    values (${request.kind}, ${tx.json(request)}, ${requestKey}, ${actor}, ${now})
+    on conflict do nothing returning ${columns(tx)}`
+  return row ?? null
+}
+
+/** What the story would not do is over, also where the story itself had no time to say so. */
+export async function refuseRequest(tx: Tx, id: string, reason: string, now: Date): Promise<void> {
+  await tx`
+    update billing_requests set status = 'refused', reason = ${reason}, ended_at = ${now}
+    where id = ${id} and status = 'requested'`
+}
+
+const columns = (tx: Tx) => tx`id, request, status, due_at, created_at`
