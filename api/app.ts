@@ -1,6 +1,7 @@
 import express, { type Express } from 'express'
 import helmet from 'helmet'
 import type { Sql } from 'postgres'
+import type { BillingProvider } from '../activities/ports.ts'
 import type { Database } from '../db/client.ts'
 import type { Logger } from '../log.ts'
 import type { Stories } from '../temporal-config/stories.ts'
@@ -16,6 +17,11 @@ import { openApiDocument } from './openapi.ts'
 import { Problem } from './problem.ts'
 import { createRateLimits } from './rate-limits.ts'
 import { createRequestLog } from './requests.ts'
+import { billingRoutes } from './routes/billing.ts'
+import { billingChangeRoutes } from './routes/billing-changes.ts'
+import { billingCheckoutRoutes } from './routes/billing-checkout.ts'
+import { billingControlRoutes } from './routes/billing-controls.ts'
+import { billingOperatorRoutes } from './routes/billing-operator.ts'
 import { campaignControlRoutes } from './routes/campaign-controls.ts'
 import { campaignEventRoutes } from './routes/campaign-events.ts'
 import { campaignExportRoutes } from './routes/campaign-exports.ts'
@@ -56,6 +62,8 @@ export interface ApiWorld {
   stories: Stories
   schedules: StorySchedules
   webhooks: readonly WebhookSource[]
+  /** Null: there is no key for it, and nothing can be bought. */
+  billing: BillingProvider | null
   clock: () => Date
   log: Logger
 }
@@ -81,10 +89,11 @@ export interface Api {
 
 /** The HTTP API. Opens no port. */
 export function createApi(world: ApiWorld, settings: ApiSettings): Api {
-  const { database, system, stories, schedules, webhooks, clock, log } = world
+  const { database, system, stories, schedules, webhooks, billing, clock, log } = world
   const handover = createHandover({ system, delivery: stories, clock, log })
   const streams = createEventStreams(database, log)
   const limits = createRateLimits(settings.requestsPerMinute)
+  const { stripePrices } = settings
   const endpoints = [
     ...campaignRoutes({ missingForSearch: settings.missingForSearch }),
     ...campaignControlRoutes({ stories, handover }),
@@ -116,7 +125,12 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     ...enrolmentRoutes(),
     ...creditRoutes(),
     ...usageReportRoutes(),
-    ...planRoutes({ stripePrices: settings.stripePrices }),
+    ...planRoutes({ stripePrices }),
+    ...billingRoutes({ database, billing, stripePrices }),
+    ...billingCheckoutRoutes({ billing, handover, stripePrices }),
+    ...billingChangeRoutes({ billing, story: { stories, handover }, stripePrices }),
+    ...billingControlRoutes({ story: { stories, handover } }),
+    ...billingOperatorRoutes({ database, story: { stories, handover } }),
   ]
   let stopping = false
 

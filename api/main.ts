@@ -32,6 +32,7 @@ async function main(): Promise<void> {
       stories: createStories(client),
       schedules: createStorySchedules(client),
       webhooks: [resendWebhooks(config)],
+      billing: null,
       clock: () => new Date(),
       log,
     },

@@ -1,5 +1,7 @@
 /** What a key may be allowed to do: `{resource}:read` or `{resource}:write`, and what reaches people. */
 export const permissions = [
+  'billing:read',
+  'billing:write',
   'campaigns:read',
   'campaigns:write',
   'contacts:read',

@@ -21,8 +21,8 @@ export const problems = {
   },
   payment_required: {
     status: 402,
-    title: 'The organisation has too few credits',
-    advice: 'The detail says what is missing. Nothing was used: the same request goes through once there is more.',
+    title: 'It has to be paid for first',
+    advice: 'The detail says what is missing. Nothing was used: the same request goes through once that is there.',
   },
   forbidden: {
     status: 403,
@@ -97,8 +97,15 @@ export interface InputError {
 
 const mostErrors = 100
 
+/** What is told besides, for programs: `ProblemDocument` describes it. */
+export interface ProblemMembers {
+  pending?: { id: string } & Record<string, unknown>
+  over?: readonly ({ what: string } & Record<string, unknown>)[]
+}
+
 interface ProblemDetails {
   errors?: InputError[]
+  members?: ProblemMembers
   headers?: Record<string, string>
   cause?: unknown
 }
@@ -107,6 +114,7 @@ interface ProblemDetails {
 export class Problem extends Error {
   readonly code: ProblemCode
   readonly errors: readonly InputError[]
+  readonly members: ProblemMembers
   readonly headers: Readonly<Record<string, string>>
 
   /** A `cause` is logged, and never shown. */
@@ -115,6 +123,7 @@ export class Problem extends Error {
     this.name = 'Problem'
     this.code = code
     this.errors = (more.errors ?? []).slice(0, mostErrors)
+    this.members = more.members ?? {}
     this.headers = more.headers ?? {}
   }
 
@@ -162,11 +171,19 @@ export const ProblemDocument = z
       .array(z.strictObject({ pointer: z.string().meta({ example: '/searches/0/limit' }), detail: z.string() }))
       .optional()
       .meta({ description: `For invalid_input, and for a conflict with what a field says; at most ${mostErrors}` }),
+    pending: z
+      .looseObject({ id: z.uuid() })
+      .optional()
+      .meta({ description: 'For a conflict with a change of plan: the one that is pending, as in `GET /billing`' }),
+    over: z
+      .array(z.looseObject({ what: z.string() }))
+      .optional()
+      .meta({ description: 'For a change to a plan that is too small: what is above it, as in its preview' }),
   })
   .meta({ id: 'Problem' })
 
 export function problemDocument(problem: Problem, requestId: string): z.infer<typeof ProblemDocument> {
-  const { code, status, errors } = problem
+  const { code, status, errors, members } = problem
   return {
     type: `/problems/${code}`,
     title: problems[code].title,
@@ -175,5 +192,7 @@ export function problemDocument(problem: Problem, requestId: string): z.infer<ty
     code,
     requestId,
     ...(errors.length > 0 && { errors: [...errors] }),
+    ...(members.pending && { pending: members.pending }),
+    ...(members.over && { over: [...members.over] }),
   }
 }

@@ -32,7 +32,7 @@ interface Description<Params, Query, Body extends z.ZodType> {
 }
 
 export interface Success {
-  status: 200 | 202
+  status: 200 | 201 | 202
   description: string
   mediaType: string
   schema: z.ZodType

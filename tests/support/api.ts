@@ -65,7 +65,7 @@ export interface TestApi extends TestOrganisation {
 /** The API on a port of its own, over a fresh database. Call it at the top of the file; it ends with the file. */
 export async function testApi(
   changes: Partial<ApiSettings> &
-    Partial<Pick<ApiWorld, 'clock' | 'log' | 'schedules' | 'webhooks'>> & {
+    Partial<Pick<ApiWorld, 'billing' | 'clock' | 'log' | 'schedules' | 'webhooks'>> & {
       watch?: (database: Database) => Database
     } = {},
 ): Promise<TestApi> {
@@ -77,11 +77,12 @@ export async function testApi(
     watch = (same: Database) => same,
     schedules = noSchedules(),
     webhooks = [],
+    billing = null,
     ...settings
   } = changes
   const stories = standInStories()
   const api = createApi(
-    { database: watch(database), system, stories, schedules, webhooks, clock, log },
+    { database: watch(database), system, stories, schedules, webhooks, billing, clock, log },
     {
       requestsPerMinute: 100_000,
       trustProxy: false,

@@ -1,0 +1,37 @@
+import type { Database, Tx } from '../db/client.ts'
+import { isPlatform, organisationIsThere } from '../db/organisations.ts'
+import type { Caller } from './authentication.ts'
+import { found, Problem } from './problem.ts'
+
+/** For whom something is done or read. */
+export interface Whose {
+  organisationId: string
+  /** Runs the work in one transaction as that organisation. */
+  as<T>(work: (tx: Tx) => Promise<T>): Promise<T>
+}
+
+interface Asking {
+  caller: Pick<Caller, 'organisationId'>
+  as: Whose['as']
+}
+
+export function ownOf({ caller: { organisationId }, as }: Asking): Whose {
+  return { organisationId, as }
+}
+
+/** The caller's own organisation, or the one that a key of the platform's names. Throws 403 and 404. */
+export async function ownOrNamed(database: Database, call: Asking, named: string | undefined): Promise<Whose> {
+  if (named === undefined || named === call.caller.organisationId) return ownOf(call)
+  return namedByPlatform(database, call, named)
+}
+
+/** The organisation that a key of the platform's names. Throws 403 for any other key, and 404. */
+export async function namedByPlatform(database: Database, call: Asking, organisationId: string): Promise<Whose> {
+  if (!(await call.as(isPlatform))) {
+    const detail = `Only a key of the platform's organisation may do that: npm run admin -- create-platform-key makes one.`
+    throw new Problem('forbidden', detail)
+  }
+  const whose: Whose = { organisationId, as: (work) => database.as(organisationId, work) }
+  found((await whose.as(organisationIsThere)) ? whose : null, 'organisation')
+  return whose
+}

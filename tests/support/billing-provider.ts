@@ -1,0 +1,46 @@
+import type { BillingProvider, CheckoutWanted } from '../../activities/ports.ts'
+
+/** Stands for whoever takes money, at the edge of the API: replace its functions as a test needs. It knows keys as Stripe does. */
+export interface StandInBilling extends BillingProvider {
+  customers: Map<string, string>
+  /** By key. */
+  checkouts: Map<string, CheckoutWanted>
+}
+
+/** For what the API leaves to the story. */
+const notAsked = () => Promise.reject(new Error('the API does not ask for this'))
+
+export function standInBilling(): StandInBilling {
+  const customers = new Map<string, string>()
+  const checkouts = new Map<string, CheckoutWanted>()
+  return {
+    customers,
+    checkouts,
+    async createCustomer(_who, key) {
+      const customerId = customers.get(key) ?? `cus_${customers.size + 1}`
+      customers.set(key, customerId)
+      return { customerId }
+    },
+    async startCheckout(wanted, key) {
+      checkouts.set(key, wanted)
+      const id = `cs_${[...checkouts.keys()].indexOf(key) + 1}`
+      return { id, url: `https://checkout.example.com/${id}`, expiresAt: Date.UTC(2026, 10, 22) }
+    },
+    openPortal: async ({ customerId }) => ({ url: `https://portal.example.com/${customerId}` }),
+    previewChange: async ({ money }) => ({
+      dueNow: { amount: money === 'without' ? 0 : 5_000, currency: 'USD' },
+      lines: [{ text: 'Remaining time', amount: { amount: 5_000, currency: 'USD' } }],
+      thenEachPeriod: { amount: 14_900, currency: 'USD' },
+    }),
+    listInvoices: async () => ({ invoices: [], hasMore: false }),
+    fetchAccount: notAsked,
+    unknownPrices: notAsked,
+    changePrice: notAsked,
+    cancel: notAsked,
+    payInvoice: notAsked,
+    refund: notAsked,
+    buyNow: notAsked,
+    reportUsage: notAsked,
+    listSubscribers: notAsked,
+  }
+}
