@@ -51,6 +51,7 @@ import { sequenceStatsRoutes } from './routes/sequence-stats.ts'
 import { sequenceRoutes } from './routes/sequences.ts'
 import { suppressionListRoutes } from './routes/suppression-lists.ts'
 import { suppressionRoutes } from './routes/suppressions.ts'
+import { unmatchedEventRoutes } from './routes/unmatched-events.ts'
 import { usageRoutes } from './routes/usage.ts'
 import { usageReportRoutes } from './routes/usage-reports.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
@@ -131,6 +132,7 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     ...billingChangeRoutes({ billing, story: { stories, handover }, stripePrices }),
     ...billingControlRoutes({ story: { stories, handover } }),
     ...billingOperatorRoutes({ database, story: { stories, handover } }),
+    ...unmatchedEventRoutes(),
   ]
   let stopping = false
 

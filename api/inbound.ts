@@ -1,10 +1,12 @@
 import type { Sql } from 'postgres'
+import { organisationBilled } from '../db/billing-routing.ts'
+import { wakeBilling } from '../db/billing-story.ts'
 import type { Database } from '../db/client.ts'
 import { plausibleTime, recordInboundEvent } from '../db/inbound-events.ts'
 import { applyMessageFact, type Told } from '../db/message-facts.ts'
 import { findSpokenOf, organisationsAnsweredAt, organisationsNamed } from '../db/message-routing.ts'
 import { applyReply, findWriters } from '../db/replies.ts'
-import type { InboundEvent, MessageFact, ReplyFact } from '../workflows/contracts/inbound-events.ts'
+import type { BillingFact, InboundEvent, MessageFact, ReplyFact } from '../workflows/contracts/inbound-events.ts'
 
 export interface InboundWorld {
   database: Database
@@ -26,7 +28,7 @@ interface Arrival {
 export function takeIn(world: InboundWorld, arrival: Arrival): Promise<string[]> {
   const { fact } = arrival.event
   if (fact === null) return keep(world, arrival, 'ignored')
-  if (fact.kind === 'billing') return keep(world, arrival, 'unmatched')
+  if (fact.kind === 'billing') return takeInBilling(world, arrival, fact)
   return fact.kind === 'message' ? takeInFact(world, arrival, fact) : takeInReply(world, arrival, fact)
 }
 
@@ -60,9 +62,29 @@ async function takeInReply(world: InboundWorld, arrival: Arrival, fact: ReplyFac
   return isKnown ? workflowIds : keep(world, arrival, 'unmatched')
 }
 
+/** What it says is not gone by: the story asks the provider what holds now. */
+async function takeInBilling(world: InboundWorld, arrival: Arrival, fact: BillingFact): Promise<string[]> {
+  const { requestId, now } = arrival
+  const organisationId = await organisationBilled(world.system, fact)
+  if (organisationId === null) return keep(world, arrival, 'unmatched', idsOf(fact))
+  return world.database.as(organisationId, async (tx) => {
+    if (!(await recordInboundEvent(tx, { ...arrival, status: 'delivered' }))) return []
+    return [await wakeBilling(tx, { organisationId, requestId }, now)]
+  })
+}
+
+function idsOf({ customerId, paymentIds }: BillingFact): string[] {
+  return customerId === null ? paymentIds : [customerId, ...paymentIds]
+}
+
 /** Without an organisation: nobody knows yet whom it concerns. */
-async function keep({ system }: InboundWorld, arrival: Arrival, status: 'ignored' | 'unmatched'): Promise<string[]> {
-  await recordInboundEvent(system, { ...arrival, status })
+async function keep(
+  { system }: InboundWorld,
+  arrival: Arrival,
+  status: 'ignored' | 'unmatched',
+  about: readonly string[] = [],
+): Promise<string[]> {
+  await recordInboundEvent(system, { ...arrival, status, about })
   return []
 }
 

@@ -5,6 +5,7 @@ import { connectDatabase, connectSystem } from '../db/client.ts'
 import { assertSchemaIsCurrent } from '../db/schema.ts'
 import { createLogger } from '../log.ts'
 import { createResendWebhooks } from '../providers/resend/webhook.ts'
+import { createStripeWebhooks } from '../providers/stripe/webhook.ts'
 import { connectTemporal } from '../temporal-config/connection.ts'
 import { createStories } from '../temporal-config/stories.ts'
 import { createStorySchedules } from '../temporal-config/story-schedules.ts'
@@ -31,7 +32,7 @@ async function main(): Promise<void> {
       system,
       stories: createStories(client),
       schedules: createStorySchedules(client),
-      webhooks: [resendWebhooks(config)],
+      webhooks: [resendWebhooks(config), stripeWebhooks(config)],
       billing: null,
       clock: () => new Date(),
       log,
@@ -64,6 +65,11 @@ async function main(): Promise<void> {
 function resendWebhooks({ resend: { webhookSecret } }: Config): WebhookSource {
   const read = webhookSecret === undefined ? null : createResendWebhooks(webhookSecret)
   return { provider: 'resend', read, secretSetting: 'RESEND_WEBHOOK_SECRET' }
+}
+
+function stripeWebhooks({ stripe: { webhookSecret: secret } }: Config): WebhookSource {
+  const read = secret === undefined ? null : createStripeWebhooks({ secret })
+  return { provider: 'stripe', read, secretSetting: 'STRIPE_WEBHOOK_SECRET' }
 }
 
 /** Resolves at the first signal, or when the process that started us is gone. The second one ends the process at once. */

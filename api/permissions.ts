@@ -7,6 +7,7 @@ export const permissions = [
   'contacts:read',
   'contacts:write',
   'credits:read',
+  'inbound-events:read',
   'messages:read',
   'messages:send',
   'plans:read',

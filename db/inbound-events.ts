@@ -10,11 +10,24 @@ type InboundStatus = 'delivered' | 'ignored' | 'unmatched'
  */
 export async function recordInboundEvent(
   tx: Sql,
-  { provider, event, status, now }: { provider: string; event: InboundEvent; status: InboundStatus; now: Date },
+  {
+    provider,
+    event,
+    status,
+    about = [],
+    now,
+  }: {
+    provider: string
+    event: InboundEvent
+    status: InboundStatus
+    /** Of one that is unmatched: by which ids it is found once they are known. */
+    about?: readonly string[]
+    now: Date
+  },
 ): Promise<boolean> {
   const [inserted] = await tx`
-    insert into inbound_events (provider, provider_event_id, type, payload, status, occurred_at, received_at)
-    values (${provider}, ${event.id}, ${event.type}, ${storableJson(event.payload)}::text::jsonb, ${status},
+    insert into inbound_events (provider, provider_event_id, type, payload, status, about, occurred_at, received_at)
+    values (${provider}, ${event.id}, ${event.type}, ${storableJson(event.payload)}::text::jsonb, ${status}, ${about},
       ${plausibleTime(event.occurredAt, now)}, ${now})
     on conflict do nothing returning id`
   return inserted !== undefined
@@ -33,4 +46,27 @@ export function plausibleTime(saidAt: Date, now: Date): Date {
 function storableJson(value: unknown): string {
   const text = JSON.stringify(value) ?? 'null'
   return text.replaceAll(/(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][\da-f]{2})/g, '$1\\ufffd')
+}
+
+/** An event that concerns nobody whom we know. What else it says is not for everybody's eyes. */
+export interface UnmatchedEvent {
+  id: string
+  provider: string
+  providerEventId: string
+  type: string
+  about: string[]
+  occurredAt: Date
+  receivedAt: Date
+}
+
+/** The newest first. Rows are there for the platform alone. */
+export async function listUnmatchedEvents(
+  tx: Sql,
+  { limit, before, provider }: { limit: number; before: string | null; provider: string | null },
+): Promise<UnmatchedEvent[]> {
+  return tx<UnmatchedEvent[]>`
+    select id, provider, provider_event_id, type, about, occurred_at, received_at from inbound_events
+    where status = 'unmatched' and (${before}::uuid is null or id < ${before})
+      and (${provider}::text is null or provider = ${provider})
+    order by id desc limit ${limit}`
 }

@@ -5,6 +5,7 @@ import { findPlan, findPlanVersion, listPlans, lockCatalogue, retirePlan, savePl
 import { clashes } from '../../workflows/contracts/catalogue.schema.ts'
 import { Family, Plan, PlanKey } from '../../workflows/contracts/plans.schema.ts'
 import { mostPlans, usualDunning, usualGrace } from '../../workflows/contracts/plans.ts'
+import { checkPlatform } from '../platform-only.ts'
 import { found, Problem, pointerTo } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 import { OfferedPlan, planAnswer, type Reader } from './plan-answers.ts'
@@ -105,7 +106,7 @@ if it was retired; who has bought an earlier version keeps that. A price can be 
       },
       handler: ({ body: definition, caller, now, answerAs }) =>
         answerAs(async (tx) => {
-          await checkPlatform(tx)
+          await checkPlatform(tx, 'changes the catalogue')
           await checkPlace(tx, definition)
           const plan = await savePlan(tx, { definition, actor: `key:${caller.keyId}`, now })
           return {
@@ -126,18 +127,12 @@ if it was retired; who has bought an earlier version keeps that. A price can be 
       success: { status: 200, description: 'The plan', schema: OfferedPlan },
       handler: ({ params: { key }, now, answerAs }) =>
         answerAs(async (tx) => {
-          await checkPlatform(tx)
+          await checkPlatform(tx, 'changes the catalogue')
           const plan = found(await retirePlan(tx, key, now), 'plan')
           return { body: planAnswer(plan, { isPlatform: true, stripePrices }) }
         }),
     }),
   ]
-}
-
-async function checkPlatform(tx: Tx): Promise<void> {
-  if (await isPlatform(tx)) return
-  const detail = `Only a key of the platform's organisation changes the catalogue: npm run admin -- create-platform-key makes one.`
-  throw new Problem('forbidden', detail)
 }
 
 /** Throws when the catalogue has no place for the plan; else nobody takes it before the end of the transaction. */

@@ -408,6 +408,16 @@ create index billing_events_newest on billing_events (organisation_id, at desc, 
 call isolate_by_organisation('billing_events');
 grant select, insert on billing_events to throughline_app;
 
+-- Whom an event is about that concerns nobody whom we know: ids as the provider names customers and payments. Known later, it is found by them.
+alter table inbound_events add column about text[] not null default '{}';
+create index inbound_events_about on inbound_events using gin (about) where status = 'unmatched';
+create index inbound_events_unmatched on inbound_events (id desc) where status = 'unmatched';
+-- What belongs to nobody is for the platform alone to see.
+create policy platform_reads_unmatched on inbound_events for select to throughline_app using (
+  organisation_id is null and status = 'unmatched'
+  and (select is_platform from organisations where id = current_organisation())
+);
+
 -- migrate:down
 
 -- Migrations only go forward: a mistake is mended by the next one.

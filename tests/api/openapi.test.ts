@@ -33,6 +33,7 @@ test('the document lists every route of the API', () => {
     'get /credits',
     'get /credits/ledger',
     'get /enrolments/{id}',
+    'get /inbound-events/unmatched',
     'get /messages',
     'get /messages/{id}',
     'get /plans',
