@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { log } from '@temporalio/activity'
 import type { Sql } from 'postgres'
 import { campaignCountry, campaignCounts, campaignIsRunning, findCampaign } from '../db/campaigns.ts'
 import type { Database, Tx } from '../db/client.ts'
 import { enrolContacts } from '../db/cohorts.ts'
-import { type Delivery, deliverDue } from '../db/outbox.ts'
+import type { Delivery } from '../db/outbox.ts'
 import { contactsOfProspects, type ProspectPerson, sharingAnAddress } from '../db/prospect-contacts.ts'
 import {
   enrolmentProgress,
@@ -19,6 +18,7 @@ import { campaignId as workflowIdOf } from '../workflows/contracts/prospect-camp
 import type { CampaignRef } from './campaigns.ts'
 import { type Clock, decisionTime } from './clock.ts'
 import { needsRepair, notFound } from './failures.ts'
+import { handOver } from './handing-over.ts'
 import { whileHeartbeating } from './heartbeat.ts'
 import { reportProgress } from './progress.ts'
 import type { BatchResult } from './searches.ts'
@@ -69,7 +69,7 @@ export function createEnrollingActivities({
             signal.throwIfAborted()
             const page = await as((tx) => enrolPage(tx, wanted, now()))
             if (page === null) return result(false)
-            for (const workflowId of page.workflowIds) await handOver(workflowId, now())
+            for (const workflowId of page.workflowIds) await handOver({ system, stories }, workflowId, now())
             decided += page.prospects
             if (page.prospects < prospectsPerPage) return result(true)
           }
@@ -80,16 +80,6 @@ export function createEnrollingActivities({
         return { finished, counts: await as((tx) => campaignCounts(tx, campaignId)) }
       }
     },
-  }
-
-  /** So that journeys begin at once; the sweep does it later where that fails. */
-  async function handOver(workflowId: string, now: Date): Promise<void> {
-    try {
-      const { failed, codes } = await deliverDue(system, stories, { now, limit: 1, workflowId })
-      if (failed > 0) log.warn('a story could not be handed over', { workflowId, codes })
-    } catch (error) {
-      log.warn('a story could not be handed over', { workflowId, error })
-    }
   }
 }
 

@@ -22,6 +22,7 @@ import { billingChangeRoutes } from './routes/billing-changes.ts'
 import { billingCheckoutRoutes } from './routes/billing-checkout.ts'
 import { billingControlRoutes } from './routes/billing-controls.ts'
 import { billingOperatorRoutes } from './routes/billing-operator.ts'
+import { billingReconciliationRoutes } from './routes/billing-reconciliations.ts'
 import { campaignControlRoutes } from './routes/campaign-controls.ts'
 import { campaignEventRoutes } from './routes/campaign-events.ts'
 import { campaignExportRoutes } from './routes/campaign-exports.ts'
@@ -133,6 +134,7 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     ...billingControlRoutes({ story: { stories, handover } }),
     ...billingOperatorRoutes({ database, story: { stories, handover } }),
     ...unmatchedEventRoutes(),
+    ...billingReconciliationRoutes(),
   ]
   let stopping = false
 

@@ -27,11 +27,15 @@ export async function ownOrNamed(database: Database, call: Asking, named: string
 
 /** The organisation that a key of the platform's names. Throws 403 for any other key, and 404. */
 export async function namedByPlatform(database: Database, call: Asking, organisationId: string): Promise<Whose> {
-  if (!(await call.as(isPlatform))) {
-    const detail = `Only a key of the platform's organisation may do that: npm run admin -- create-platform-key makes one.`
-    throw new Problem('forbidden', detail)
-  }
+  await call.as((tx) => checkPlatform(tx, 'may do that'))
   const whose: Whose = { organisationId, as: (work) => database.as(organisationId, work) }
   found((await whose.as(organisationIsThere)) ? whose : null, 'organisation')
   return whose
+}
+
+/** Throws unless the caller is the platform's organisation; `may` says what only that one does: 'changes the catalogue'. */
+export async function checkPlatform(tx: Tx, may: string): Promise<void> {
+  if (await isPlatform(tx)) return
+  const detail = `Only a key of the platform's organisation ${may}: npm run admin -- create-platform-key makes one.`
+  throw new Problem('forbidden', detail)
 }

@@ -20,6 +20,23 @@ const schedules: ScheduleOptions[] = [
     // One sweep at a time; after an outage one sweep does the work of all that were missed.
     policies: { overlap: 'SKIP', catchupWindow: '1 minute' },
   },
+  {
+    scheduleId: 'billing-reconciliation',
+    spec: { intervals: [{ every: '6 hours' }] },
+    action: {
+      type: 'startWorkflow',
+      workflowType: 'billingReconciliation',
+      workflowId: 'billing-reconciliation',
+      taskQueue: storiesQueue,
+      // Among a hundred thousand customers it takes most of a day.
+      workflowExecutionTimeout: '2 days',
+      staticSummary: 'Compares all that is known of customers with what Stripe has',
+      staticDetails:
+        'Goes through `stripe_customers`; what differs stands in `billing_differences`, and is repaired by the story that it concerns.',
+      typedSearchAttributes: [{ key: processKindKey, value: 'billingReconciliation' }],
+    },
+    policies: { overlap: 'SKIP', catchupWindow: '1 hour' },
+  },
 ]
 
 /** Creates the schedules, or brings them to what they are here. A pause set by an operator stays. */

@@ -1,3 +1,4 @@
+export { billingReconciliation } from './billing-reconciliation.ts'
 export { dripSequence } from './drip-sequence.ts'
 export { outboxSweep } from './outbox-sweep.ts'
 export { prospectCampaign } from './prospect-campaign.ts'

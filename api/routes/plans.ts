@@ -5,7 +5,7 @@ import { findPlan, findPlanVersion, listPlans, lockCatalogue, retirePlan, savePl
 import { clashes } from '../../workflows/contracts/catalogue.schema.ts'
 import { Family, Plan, PlanKey } from '../../workflows/contracts/plans.schema.ts'
 import { mostPlans, usualDunning, usualGrace } from '../../workflows/contracts/plans.ts'
-import { checkPlatform } from '../platform-only.ts'
+import { checkPlatform } from '../platform.ts'
 import { found, Problem, pointerTo } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 import { OfferedPlan, planAnswer, type Reader } from './plan-answers.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { listUnmatchedEvents, type UnmatchedEvent } from '../../db/inbound-events.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
-import { checkPlatform } from '../platform-only.ts'
+import { checkPlatform } from '../platform.ts'
 import { type Endpoint, route } from '../route.ts'
 
 const Unmatched = z

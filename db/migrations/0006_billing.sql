@@ -418,6 +418,57 @@ create policy platform_reads_unmatched on inbound_events for select to throughli
   and (select is_platform from organisations where id = current_organisation())
 );
 
+-- Comparisons of all that we know with all that Stripe has, by the platform.
+create table billing_reconciliations (
+  id uuid primary key default uuidv7(),
+  organisation_id uuid not null default current_organisation() references organisations,
+  -- The run of the story.
+  begun_by text not null unique,
+  status text not null default 'running' check (status in ('running', 'completed', 'failed')),
+  -- Why it failed: a code of ours.
+  problem text,
+  -- How far it is: among our customers by organisation, then among Stripe's subscribers by its own cursor.
+  stage text not null default 'customers' check (stage in ('customers', 'subscribers', 'done')),
+  after text,
+  customers integer not null default 0,
+  -- Found in it, once it has ended.
+  differences integer,
+  unknown_customers integer,
+  began_at timestamptz not null,
+  ended_at timestamptz,
+  check ((status = 'running') = (ended_at is null)),
+  check ((status = 'failed') = (problem is not null)),
+  check ((ended_at is null) = (differences is null) and (ended_at is null) = (unknown_customers is null))
+);
+create index billing_reconciliations_newest on billing_reconciliations (organisation_id, id desc);
+call isolate_by_organisation('billing_reconciliations');
+grant select, insert, update on billing_reconciliations to throughline_app;
+
+-- Customers of whom Stripe has something else than we have seen, each once until that is over; without an organisation, those whom we do not know.
+create table billing_differences (
+  id uuid primary key default uuidv7(),
+  organisation_id uuid not null default current_organisation() references organisations,
+  -- The last that has found it.
+  reconciliation_id uuid not null references billing_reconciliations,
+  stripe_customer_id text not null check (length(stripe_customer_id) between 1 and 255),
+  about_organisation_id uuid references organisations,
+  -- The facts that differ (workflows/contracts/subscriptions.ts), or one word for all of them: `unknown_customer`, `unreadable`.
+  what text[] not null check (cardinality(what) > 0),
+  seen_at timestamptz not null,
+  last_seen_at timestamptz not null,
+  -- Since when it is known to be over.
+  repaired_at timestamptz
+);
+create unique index billing_differences_open on billing_differences (stripe_customer_id) where repaired_at is null;
+create index billing_differences_found on billing_differences (reconciliation_id);
+create index billing_differences_newest on billing_differences (organisation_id, id desc);
+call isolate_by_organisation('billing_differences');
+call open_to_system('billing_differences');
+call open_to_system('billing_states');
+grant select, insert, update on billing_differences to throughline_app;
+grant select, update on billing_differences to throughline_system;
+grant select on billing_states to throughline_system;
+
 -- migrate:down
 
 -- Migrations only go forward: a mistake is mended by the next one.

@@ -13,7 +13,9 @@ test('the document lists every route of the API', () => {
   )
   expect(routes.sort()).toEqual([
     'get /billing',
+    'get /billing/differences',
     'get /billing/invoices',
+    'get /billing/reconciliations',
     'get /billing/timeline',
     'get /billing/timers',
     'get /campaigns',

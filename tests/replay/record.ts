@@ -4,6 +4,7 @@ import { Client, Connection } from '@temporalio/client'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { NativeConnection } from '@temporalio/worker'
 import { expect, test, vi } from 'vitest'
+import { ProviderError } from '../../activities/ports.ts'
 import { applyTemporalConfig } from '../../temporal-config/apply.ts'
 import { createStorySchedules } from '../../temporal-config/story-schedules.ts'
 import { storiesQueue } from '../../temporal-config/task-queues.ts'
@@ -21,6 +22,7 @@ import { drawsFrom } from '../chaos/draws.ts'
 import { campaignWorld } from '../support/campaign-world.ts'
 import { cohortRows, startCohort, workOnCohorts } from '../support/drip-cohorts.ts'
 import { testOrganisation } from '../support/organisation.ts'
+import { reconciliationWorld } from '../support/reconciliations.ts'
 import { startTestSandbox } from '../support/sandbox.ts'
 import { sequenceRow } from '../support/sequence-rows.ts'
 import { listOf } from '../support/skipping-campaigns.ts'
@@ -185,6 +187,18 @@ test('a campaign that is scored anew after its end', async () => {
     args,
   })
   await save('recorded-rescoring', 'campaign-rescored')
+})
+
+test('comparisons of all customers with the provider: one to its end, one without a key', async () => {
+  const { work, customer, reconcile, billing } = await reconciliationWorld(organisation, { client, connection })
+  await using _ = await work({ accountsPerBatch: 2 })
+  for (let count = 0; count < 5; count += 1) await customer()
+  billing.subscribers = ['cus_unknown', 'cus_1']
+  await save((await reconcile()).workflowId, 'billing-reconciliation-completed')
+  billing.before = () => {
+    throw new ProviderError('stripe', 'rejected', 'invalid_credentials')
+  }
+  await save((await reconcile()).workflowId, 'billing-reconciliation-failed')
 })
 
 test('a sweep of the outbox', async () => {

@@ -28,6 +28,8 @@ test('a namespace is brought to what the code expects, however often and from ho
   const { spec, policies } = await client.schedule.getHandle('outbox-sweep').describe()
   expect(spec.intervals).toMatchObject([{ every: 30_000 }])
   expect(policies.overlap).toBe('SKIP')
+  const reconciliation = await client.schedule.getHandle('billing-reconciliation').describe()
+  expect(reconciliation.spec.intervals).toMatchObject([{ every: 6 * 3_600_000 }])
 })
 
 test('a pause that an operator has set on a schedule stays', async () => {
