@@ -7,6 +7,7 @@ import { z } from 'zod'
 import {
   addressList,
   count,
+  emailAddress,
   oneOf,
   port,
   postgresUrl,
@@ -84,6 +85,9 @@ export const settings = z.object({
   STRIPE_SECRET_KEY: text.optional(),
   STRIPE_BASE_URL: webOrigin.default(stripeUrl),
   STRIPE_WEBHOOK_SECRET: stripeWebhookSecret.optional(),
+
+  BILLING_PORTAL_URL: webUrl.optional(),
+  BILLING_OPERATOR_EMAIL: emailAddress.optional(),
 
   DRIP_QUANTUM_SECONDS: count.optional(),
   DRIP_LOOK_UP_AFTER_SECONDS: count.default(60),
@@ -333,6 +337,7 @@ function group(values: z.infer<typeof settings>, given: Environment) {
       /** Undefined: nothing that comes to the webhook can be believed. */
       webhookSecret: values.STRIPE_WEBHOOK_SECRET,
     },
+    billing: { portalUrl: values.BILLING_PORTAL_URL, operatorEmail: values.BILLING_OPERATOR_EMAIL },
     drips: {
       quantumMs: (values.DRIP_QUANTUM_SECONDS ?? (values.NODE_ENV === 'production' ? 15 : 1)) * 1000,
       lookUpAfterMs: values.DRIP_LOOK_UP_AFTER_SECONDS * 1000,

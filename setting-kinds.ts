@@ -8,6 +8,7 @@ import { z } from 'zod'
 export const text = z.string()
 export const port = wholeNumber(1, 65_535, 'a port from 1 to 65535')
 export const count = wholeNumber(1, 100_000, 'a whole number from 1 to 100000')
+export const emailAddress = z.email({ error: 'must be an e-mail address' })
 export const webUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http:// or https:// address' })
   .transform((url) => url.replace(/\/+$/, ''))

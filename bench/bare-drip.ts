@@ -97,7 +97,7 @@ async function sendBatch(
     await moveOn(
       tx,
       batch.messages.map(({ enrolmentId }) => ({
-        enrolmentId,
+        enrolmentId: enrolmentId ?? '',
         fromStep,
         stepKey: step,
         arrivedAt: now,

@@ -39,9 +39,10 @@ export interface BatchMember {
   contactId: string
   channel: Channel
   purpose: Purpose
-  enrolmentId: string
-  sequenceId: string
-  stepKey: string
+  /** These are null for what is no step of a journey. */
+  enrolmentId: string | null
+  sequenceId: string | null
+  stepKey: string | null
   addressHash: Uint8Array
   rendered: RenderedEmail
 }
@@ -138,8 +139,8 @@ export interface UnclearBatch {
 interface UnclearMember {
   id: string
   contactId: string
-  enrolmentId: string
-  stepKey: string
+  /** Null: no step of a journey. */
+  enrolmentId: string | null
   addressHash: Uint8Array
   status: MessageStatus
   claimedAt: Date | null
@@ -152,7 +153,7 @@ export async function unclearBatches(tx: Tx, batchIds: readonly string[]): Promi
   const batches = await tx<Omit<UnclearBatch, 'members'>[]>`
     select id, sender_id, provider_key, first_called_at from send_batches where id = any(${[...batchIds]})`
   const members = await tx<(UnclearMember & { batchId: string })[]>`
-    select batch_id, id, contact_id, enrolment_id, step_key, address_hash, status, claimed_at, unconfirmed_at, rendered
+    select batch_id, id, contact_id, enrolment_id, address_hash, status, claimed_at, unconfirmed_at, rendered
     from messages where batch_id = any(${[...batchIds]}) order by batch_id, position`
   const ofBatch = Map.groupBy(members, ({ batchId }) => batchId)
   return batches.map((batch) => ({ ...batch, members: ofBatch.get(batch.id) ?? [] }))

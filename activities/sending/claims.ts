@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { isSameAddress } from '../../db/addresses.ts'
 import type { Tx } from '../../db/client.ts'
 import { type CohortGround, type Move, moveOn, recordDecisions } from '../../db/journeys.ts'
-import { claimMessages, type MessageBatch, skipMessages } from '../../db/messages.ts'
+import { claimMessages, skipMessages } from '../../db/messages.ts'
 import type { CohortRef } from '../../workflows/contracts/drip-sequence.ts'
 import type { RenderBudget } from '../../workflows/rules/templates.ts'
+import type { ClaimedCall } from './calls.ts'
 import { deferral, holding } from './decisions.ts'
 import { moveOf } from './moves.ts'
 import { type Candidate, messageRow, outgoing } from './outgoing.ts'
@@ -17,14 +18,9 @@ import { decideTurn, type SendTurn, type Turn, type UnclearTurn } from './turns.
 const renderMs = 1_000
 
 /** Messages that may be handed over now, in one call. */
-export interface Claimed {
-  batch: MessageBatch
+export interface Claimed extends ClaimedCall {
   turns: SendTurn[]
   ground: CohortGround
-  /** When the sender's rate lets the last of them go. */
-  callAt: Date
-  /** When they were claimed, by the machine's monotonic clock: ms. */
-  claimedMs: number
 }
 
 /** What a look at the people of some seats has brought, besides what is recorded already. */

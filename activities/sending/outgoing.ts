@@ -64,7 +64,7 @@ function oneClick(url: string): Record<string, string> {
 }
 
 /** RFC 5322: a name with anything that means something in an address is quoted. */
-function mailbox({ name, address }: { name: string; address: string }): string {
+export function mailbox({ name, address }: { name: string; address: string }): string {
   const isPlain = !/[",.:;<>@()[\]\\]/.test(name)
   return `${isPlain ? name : `"${name.replaceAll(/["\\]/g, '\\$&')}"`} <${address}>`
 }

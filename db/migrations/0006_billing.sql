@@ -468,6 +468,9 @@ call open_to_system('billing_states');
 grant select, insert, update on billing_differences to throughline_app;
 grant select, update on billing_differences to throughline_system;
 grant select on billing_states to throughline_system;
+-- Notices that have not gone, or may have: found by the organisation in their key, whoever's they are. None of the messages of sequences is in it.
+create index messages_open_notices on messages (act_key collate "C")
+  where enrolment_id is null and status in ('planned', 'sending', 'unconfirmed');
 
 -- migrate:down
 

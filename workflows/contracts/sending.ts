@@ -24,6 +24,7 @@ export type NotSentReason =
   | 'no_consent'
   | 'suppressed'
   | 'no_address'
+  | 'no_sender'
   | 'missing_variable'
   | 'exited'
   | 'expired'

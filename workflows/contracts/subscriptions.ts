@@ -244,21 +244,30 @@ export interface DunningDecision {
   status: 'open' | 'frozen' | 'exhausted'
 }
 
-type CustomerNotice =
-  | 'trial_ending'
-  | 'trial_ended'
-  | 'renewal'
-  | 'card_expiring'
-  | 'payment_failed'
-  | 'access_reduced'
-  | 'access_revoked'
-type OperatorNotice = 'dispute_opened' | 'dispute_due'
+export const customerNotices = [
+  'trial_ending',
+  'trial_ended',
+  'renewal',
+  'card_expiring',
+  'payment_failed',
+  'access_reduced',
+  'access_revoked',
+  'credits_low',
+  'credits_exhausted',
+  'top_up_failed',
+] as const
+export type CustomerNotice = (typeof customerNotices)[number]
+
+export type OperatorNotice = 'dispute_opened' | 'dispute_due'
 
 /** An act with the key under which it is done once: `billing/{organisationId}/...`. */
 export type Act = ActBody & { key: string }
 
 export type ActBody =
-  /** `about`: the id, at Stripe, of what it is about. `step`: from 1, in a ladder of notices, and `isLast` of it. */
+  /**
+   * `about`: the id, at Stripe, of what it is about; of credits their type. `step`: from 1, in a ladder of notices, and `isLast` of it; of
+   * credits the share, in per cent, that the balance has fallen to.
+   */
   | { is: 'notice'; notice: CustomerNotice; about: string; step: number; isLast: boolean }
   | { is: 'tell_operator'; notice: OperatorNotice; about: string; step: number; isLast: boolean }
   | { is: 'freeze' | 'unfreeze'; disputeId: string }

@@ -67,6 +67,15 @@ export function renderEmail(
   }
 }
 
+/** A notice: subject and text over data of any names, and HTML made of the text. Nothing is added to it. */
+export function renderNotice(parts: Pick<MessageStep, 'subject' | 'text'>, data: object): RenderedStep {
+  const given = known(data)
+  const subject = renderTemplate(parts.subject, 'none', given)
+  const text = renderTemplate(parts.text, 'none', given)
+  if (!subject.ok || !text.ok) return refusal({ subject, text })
+  return { ok: true, email: { subject: oneLine(subject.text), text: text.text, html: htmlOf(text.text) } }
+}
+
 function refusal(parts: Record<string, Rendered | null>): RenderedStep {
   const faults = Object.entries(parts).flatMap(([part, rendered]) =>
     rendered?.ok === false ? rendered.faults.map((fault) => ({ part, ...fault })) : [],
