@@ -36,6 +36,7 @@ import { contactEventRoutes } from './routes/contact-events.ts'
 import { contactHistoryRoutes } from './routes/contact-history.ts'
 import { contactListRoutes } from './routes/contact-lists.ts'
 import { contactRoutes } from './routes/contacts.ts'
+import { creditTopUpRoutes } from './routes/credit-top-ups.ts'
 import { creditRoutes } from './routes/credits.ts'
 import { enrolmentRoutes } from './routes/enrolments.ts'
 import { goneProspectRoutes } from './routes/gone-prospects.ts'
@@ -126,6 +127,7 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     ...sequenceStatsRoutes(),
     ...enrolmentRoutes(),
     ...creditRoutes(),
+    ...creditTopUpRoutes({ stripePrices: settings.stripePrices }),
     ...usageReportRoutes(),
     ...planRoutes({ stripePrices }),
     ...billingRoutes({ database, billing, stripePrices }),

@@ -8,6 +8,7 @@ export const permissions = [
   'contacts:write',
   'credits:read',
   'inbound-events:read',
+  'credits:write',
   'messages:read',
   'messages:send',
   'plans:read',

@@ -23,3 +23,13 @@ export async function wakeBilling(
   await enqueueSignal(tx, { ...story, signal: 'lookAgain', signalArgs: {} }, now)
   return workflowId
 }
+
+/** The same for an organisation that has a customer at the provider: who never has bought anything has no story. Returns the workflows to hand over. */
+export async function wakeCustomersBilling(
+  tx: Tx,
+  told: { organisationId: string; requestId: string },
+  now: Date,
+): Promise<string[]> {
+  const [customer] = await tx`select from stripe_customers`
+  return customer ? [await wakeBilling(tx, told, now)] : []
+}

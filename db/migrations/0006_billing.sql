@@ -468,6 +468,27 @@ call open_to_system('billing_states');
 grant select, insert, update on billing_differences to throughline_app;
 grant select, update on billing_differences to throughline_system;
 grant select on billing_states to throughline_system;
+-- What is bought by itself when credits of a type run low.
+create table credit_top_ups (
+  organisation_id uuid not null default current_organisation() references organisations,
+  type text not null check (type ~ '^[a-z][a-z0-9_]{0,39}$'),
+  plan_key text not null references plans,
+  price_key text not null,
+  quantity integer not null check (quantity > 0),
+  -- Below this balance.
+  threshold bigint not null check (threshold > 0),
+  -- ISO 8601: between two attempts.
+  cool_down text not null,
+  -- Attempts in a calendar month (UTC), so that nobody's credits run away with money without a bound.
+  most_per_month integer not null check (most_per_month > 0),
+  enabled boolean not null,
+  actor text not null,
+  updated_at timestamptz not null,
+  primary key (organisation_id, type)
+);
+call isolate_by_organisation('credit_top_ups');
+grant select, insert, update on credit_top_ups to throughline_app;
+
 -- Notices that have not gone, or may have: found by the organisation in their key, whoever's they are. None of the messages of sequences is in it.
 create index messages_open_notices on messages (act_key collate "C")
   where enrolment_id is null and status in ('planned', 'sending', 'unconfirmed');

@@ -8,16 +8,20 @@ const lifeHours = 24 * 120
 /** Hours at which somebody looks. */
 export const someMoments = fc.array(fc.double({ min: 0, max: lifeHours, noNaN: true }), { maxLength: 60 })
 
-export const someLife: fc.Arbitrary<Happening[]> = fc
-  .array(
-    fc.record({
-      is: fc.constantFrom<Happening['is'][]>(...kinds, 'invoiceFails', 'invoiceFails', 'newCard'),
-      hours: fc.oneof(fc.integer({ min: 0, max: lifeHours }), fc.integer({ min: 0, max: 24 * 10 })),
-      pick: fc.nat(1_000),
-    }),
-    { minLength: 1, maxLength: 30 },
-  )
-  .map((all) => all.toSorted((one, other) => one.hours - other.hours))
+/** Lives of what happens, each kind as often as it is given. */
+export const lifeOf = (happening: readonly Happening['is'][]): fc.Arbitrary<Happening[]> =>
+  fc
+    .array(
+      fc.record({
+        is: fc.constantFrom(...happening),
+        hours: fc.oneof(fc.integer({ min: 0, max: lifeHours }), fc.integer({ min: 0, max: 24 * 10 })),
+        pick: fc.nat(1_000),
+      }),
+      { minLength: 1, maxLength: 30 },
+    )
+    .map((all) => all.toSorted((one, other) => one.hours - other.hours))
+
+export const someLife = lifeOf([...kinds, 'invoiceFails', 'invoiceFails', 'newCard', 'useCredits'])
 
 export interface Lived {
   acts: { at: number; act: Act }[]

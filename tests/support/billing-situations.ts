@@ -8,6 +8,8 @@ import {
   type OpenInvoice,
   type PaidLine,
   type SubscriptionFacts,
+  type TopUp,
+  type WatchedCredits,
 } from '../../workflows/contracts/subscriptions.ts'
 
 export const hourMs = 3_600_000
@@ -81,6 +83,27 @@ export const paidPeriod = (more: Partial<PaidLine> = {}): PaidLine => ({
   },
   share: 1,
   source: 'plan',
+  ...more,
+})
+
+/** A hundred, and nothing used of them. */
+export const calls = (more: Partial<WatchedCredits> = {}): WatchedCredits => ({
+  type: 'calls',
+  balance: 100,
+  periodGranted: 100,
+  periodBeganAt: began,
+  fallenTo: 100,
+  ...more,
+})
+
+export const topUpCalls = (more: Partial<TopUp> = {}): TopUp => ({
+  type: 'calls',
+  planKey: 'calls-100',
+  priceKey: 'once',
+  quantity: 2,
+  threshold: 10,
+  coolDown: 'P1D',
+  mostPerMonth: 3,
   ...more,
 })
 

@@ -4,6 +4,7 @@ import {
   type BillingFacts,
   type BillingMemory,
   type BillingSituation,
+  type CreditWatch,
   type OpenInvoice,
   operatorSwitches,
   type SubscriptionFacts,
@@ -12,6 +13,7 @@ import {
 } from '../../workflows/contracts/subscriptions.ts'
 import {
   began,
+  calls,
   dayMs,
   failedInvoice,
   forgotten,
@@ -20,6 +22,7 @@ import {
   paidPeriod,
   situation,
   subscription,
+  topUpCalls,
 } from './billing-situations.ts'
 
 export const kindsOfHappening = [
@@ -38,6 +41,10 @@ export const kindsOfHappening = [
   'switch',
   'change',
   'moveTimer',
+  'useCredits',
+  'buyCredits',
+  'creditPeriod',
+  'topUp',
 ] as const
 
 /** What happens to an organisation, hours after the story began; `pick` chooses among what there is. */
@@ -64,10 +71,11 @@ export class BillingWorld {
     subscriptions: [subscription(), subscription({ id: 'sub_2', status: 'canceled', endedAt: began })],
   }
   memory: BillingMemory = forgotten
+  credits: CreditWatch = { accounts: [calls()], topUps: [topUpCalls({ threshold: 50 })], attempts: [] }
   private made = 0
 
   at(now: number): BillingSituation {
-    return situation(this.facts, now, this.memory)
+    return { ...situation(this.facts, now, this.memory), credits: this.credits }
   }
 
   happen({ is, pick }: Happening, at: number, { timers }: BillingDecision): void {
@@ -92,7 +100,22 @@ export class BillingWorld {
       this.memory.charges = [...memory.charges, { invoiceId, cardId, at }]
       if (Number(cardId.slice(3)) % 2 === 0) this.pay(invoiceId, at)
       else this.changeInvoice(invoiceId, { lastAttemptAt: at, declineCode: 'do_not_honor' })
+    } else if (act.is === 'top_up') {
+      const hasFailed = Number(this.facts.card?.id.slice(3)) % 2 !== 0
+      this.credits = { ...this.credits, attempts: [...this.credits.attempts, { type: act.type, at, hasFailed }] }
+      if (!hasFailed) this.addCalls(act.quantity * 10)
     }
+  }
+
+  /** Bought in the middle of a period, or burned. */
+  addCalls(amount: number): void {
+    const accounts = this.credits.accounts.map((one) => {
+      const balance = one.balance + amount
+      const periodGranted = one.periodGranted + Math.max(0, amount)
+      const shares = [50, 20, 0].filter((share) => amount < 0 && balance * 100 <= share * periodGranted)
+      return { ...one, balance, periodGranted, fallenTo: Math.min(one.fallenTo, ...shares) }
+    })
+    this.credits = { ...this.credits, accounts }
   }
 
   name(kind: string): string {
@@ -225,6 +248,15 @@ const happenings: Record<Happening['is'], (world: BillingWorld, chance: Chance) 
     if (!timer) return
     const movedTimers = { ...world.memory.movedTimers, [timer.key]: at + (pick % 20) * dayMs }
     world.memory = { ...world.memory, movedTimers }
+  },
+  useCredits: (world, { pick }) => world.addCalls(-(pick % 90)),
+  buyCredits: (world, { pick }) => world.addCalls(pick % 60),
+  creditPeriod: (world, { at }) => {
+    world.credits = { ...world.credits, accounts: [calls({ periodBeganAt: at })] }
+  },
+  topUp: (world, { pick }) => {
+    const topUps = pick % 4 === 0 ? [] : [topUpCalls({ mostPerMonth: (pick % 3) + 1, threshold: pick % 50 })]
+    world.credits = { ...world.credits, topUps }
   },
 }
 

@@ -174,6 +174,45 @@ interface SwitchedOn {
   author: string
 }
 
+/** The credits of an organisation, as far as something is done about them when they run low. */
+export interface CreditWatch {
+  accounts: WatchedCredits[]
+  /** Those that are switched on, one a type. */
+  topUps: TopUp[]
+  /** All that are over, of every type, the earliest first. */
+  attempts: TopUpAttempt[]
+}
+
+export interface WatchedCredits {
+  type: string
+  balance: number
+  /** What the period began with, and what was granted since. */
+  periodGranted: number
+  periodBeganAt: number
+  /** The lowest share of that, in per cent, that burning has brought the balance to in this period; 100: none yet. */
+  fallenTo: number
+}
+
+/** What is bought by itself once a balance is below the threshold. */
+export interface TopUp {
+  type: string
+  planKey: string
+  /** Of the plan. */
+  priceKey: string
+  quantity: number
+  threshold: number
+  /** ISO 8601: for so long after one attempt there is no other, whatever came of it. */
+  coolDown: string
+  /** Attempts in a calendar month (UTC). */
+  mostPerMonth: number
+}
+
+interface TopUpAttempt {
+  type: string
+  at: number
+  hasFailed: boolean
+}
+
 /** What holds for every plan. */
 export interface BillingPolicy {
   /** Before a trial ends. */
@@ -211,6 +250,8 @@ export interface BillingSituation {
   memory: BillingMemory
   plans: readonly Plan[]
   policy: BillingPolicy
+  /** Without it nothing is watched. */
+  credits?: CreditWatch | undefined
   now: number
 }
 
@@ -276,6 +317,8 @@ export type ActBody =
   | { is: 'change_plan'; changeId: string; subscriptionId: string }
   | ({ is: 'grant_credits' } & DueGrant)
   | { is: 'claw_back_credits'; grantKey: string; amount: number }
+  /** Paid at once, with what the customer pays with. */
+  | { is: 'top_up'; type: string; planKey: string; priceKey: string; quantity: number }
   | { is: 'win_back'; subscriptionId: string }
 
 export interface DueGrant {

@@ -1,5 +1,6 @@
 import type { BillingDecision, BillingFacts, BillingSituation } from '../contracts/subscriptions.ts'
 import { planCredits } from './credit-grants-due.ts'
+import { planCreditWatch } from './credit-watch.ts'
 import { planCardExpiry, planWinBack } from './customer-notices.ts'
 import { isFrozen, planDisputes } from './disputes.ts'
 import { planDunning } from './dunning.ts'
@@ -20,6 +21,7 @@ export function decideBilling(given: BillingSituation): BillingDecision {
   const planned = [
     ...planDisputes(situation),
     ...planCredits(situation),
+    ...planCreditWatch(situation),
     ...dunned,
     ...facts.subscriptions.flatMap((one, index) => {
       const decision = subscriptions[index]
