@@ -39,6 +39,8 @@ export interface Taking {
 export interface Take {
   is: 'taken' | 'short'
   balance: number
+  /** Whether that brought the balance to a share that is told of, or below the threshold of a top-up: the story has to look (`wakeCustomersBilling`). */
+  crossed: boolean
 }
 
 /**
@@ -49,7 +51,7 @@ export function take(tx: Tx, taking: Taking): Promise<Take> {
   const { type, amount, kind, sourceKey, now, onCredit = false, first = null } = taking
   return onceWrittenDown(tx, { type, now }, async () => {
     const [row] = await tx<(Take | Due)[]>`
-      select "is", balance from take_credits(
+      select "is", balance, crossed from take_credits(
         ${type}, ${amount}, ${kind}, ${sourceKey}, ${now}, ${onCredit}, ${shares}::int[], ${first}::uuid)`
     return row
   })
@@ -62,9 +64,8 @@ export interface Use {
 }
 
 /** `known`: told before; the balance is the one that it left then. `other`: the key is another use's. */
-export interface Used {
+export interface Used extends Omit<Take, 'is'> {
   is: 'taken' | 'short' | 'known' | 'other'
-  balance: number
 }
 
 /** Somebody else has told of this use in this very moment: asked once more, in a transaction of its own, that is what is found. */
@@ -76,7 +77,7 @@ export class ToldMeanwhile extends Error {
 export async function burnUse(tx: Tx, { key, type, amount }: Use, now: Date): Promise<Used> {
   const used = await onceWrittenDown(tx, { type, now }, async () => {
     const [row] = await tx<(Used | Due | { is: 'again' })[]>`
-      select "is", balance from use_credits(${key}, ${type}, ${amount}, ${now}, ${shares}::int[])`
+      select "is", balance, crossed from use_credits(${key}, ${type}, ${amount}, ${now}, ${shares}::int[])`
     return row
   })
   if (used.is === 'again') throw new ToldMeanwhile()

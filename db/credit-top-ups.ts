@@ -15,7 +15,7 @@ export async function listTopUps(tx: Tx): Promise<SavedTopUp[]> {
   return tx<SavedTopUp[]>`select ${columns(tx)} from credit_top_ups order by type collate "C"`
 }
 
-/** Sets the one top-up of its type. */
+/** Sets the one top-up of its type. Burns tell from then on when a balance falls below its threshold. */
 export async function saveTopUp(tx: Tx, topUp: SavedTopUp): Promise<void> {
   const { type, planKey, priceKey, quantity, threshold, coolDown, mostPerMonth, enabled, actor, updatedAt } = topUp
   await tx`
@@ -24,6 +24,9 @@ export async function saveTopUp(tx: Tx, topUp: SavedTopUp): Promise<void> {
     on conflict (organisation_id, type) do update set plan_key = excluded.plan_key, price_key = excluded.price_key,
       quantity = excluded.quantity, threshold = excluded.threshold, cool_down = excluded.cool_down,
       most_per_month = excluded.most_per_month, enabled = excluded.enabled, actor = excluded.actor, updated_at = excluded.updated_at`
+  await tx`
+    insert into credit_accounts (type, period_began_at, top_up_below) values (${type}, ${updatedAt}, ${enabled ? threshold : null})
+    on conflict (organisation_id, type) do update set top_up_below = excluded.top_up_below`
 }
 
 /** What the subscription story decides by, after what has expired by now was written down. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { wakeCustomersBilling } from '../../db/billing-story.ts'
 import { burnUse, ToldMeanwhile } from '../../db/credit-ledger.ts'
 import { CreditType } from '../../workflows/contracts/credits.schema.ts'
 import { mostCredits } from '../../workflows/contracts/credits.ts'
@@ -40,15 +41,17 @@ bought. A use that the balance does not cover is answered 402 and burns nothing.
       example: { key: 'call/2026-11-21/0042', type: 'call_seconds', amount: 184 },
       problems: ['payment_required', 'conflict'],
       success: { status: 200, description: 'What was burned', schema: ReportedUsage },
-      handler({ body, now, answerAs }) {
+      handler({ body, caller, requestId, now, answerAs }) {
         const report = () =>
           answerAs(async (tx) => {
-            const { is, balance } = await burnUse(tx, body, now)
+            const { is, balance, crossed } = await burnUse(tx, body, now)
             if (is === 'other') {
               throw new Problem('conflict', `Another use was reported under the key "${body.key}". Give each its own.`)
             }
             if (is === 'short') throw tooFew(body, balance)
-            return { body: { ...body, balance } }
+            const told = { organisationId: caller.organisationId, requestId }
+            const workflowIds = crossed ? await wakeCustomersBilling(tx, told, now) : []
+            return { body: { ...body, balance }, workflowIds }
           })
         return report().catch((error: unknown) => {
           if (error instanceof ToldMeanwhile) return report()

@@ -15,6 +15,8 @@ create table credit_accounts (
   period_began_at timestamptz not null,
   -- The lowest share, in per cent, that burning has brought the balance to in this period. A state, not an event: whoever tells of it compares.
   fallen_to smallint not null default 100 check (fallen_to between 0 and 100),
+  -- Below this balance more is bought by itself (credit_top_ups), kept here so that a burn need not ask; null: nothing is.
+  top_up_below bigint,
   created_at timestamptz not null default now()
 );
 create unique index credit_accounts_type on credit_accounts (organisation_id, type);
@@ -117,11 +119,12 @@ create function credits_are_due(account uuid, moment timestamptz) returns boolea
 $$;
 
 -- The one way in which credits leave a balance: from the grants in their order, all or nothing, or on credit. `is`: taken, or short, or due, when
--- something has to be written down as expired first (db/credit-expiry.ts). A function, since each of its statements sees what was committed
--- while it waited for its turn, and a hot balance is not kept waiting for a network between them.
+-- something has to be written down as expired first (db/credit-expiry.ts). `crossed`: a share of the period is reached, or the threshold of a top-up
+-- is passed. A function, since each of its statements sees what was committed while it waited for its turn, and a hot balance is not kept waiting
+-- for a network between them.
 create function take_credits(
   of_type text, wanted bigint, entry_kind text, entry_key text, moment timestamptz, on_credit boolean, shares int[], paying_first uuid,
-  out "is" text, out account_id uuid, out balance bigint
+  out "is" text, out account_id uuid, out balance bigint, out crossed boolean
 ) language plpgsql as $$
 declare
   account credit_accounts;
@@ -133,6 +136,7 @@ begin
   account_id := account.id;
   balance := coalesce(account.balance, 0);
   "is" := 'short';
+  crossed := false;
   if account.id is null then return; end if;
   if credits_are_due(account.id, moment) then
     "is" := 'due';
@@ -163,14 +167,17 @@ begin
       select min(share) from unnest(shares) as share
       where period_granted > 0 and (account.balance - wanted) * 100 <= share * period_granted
     ))
-    where id = account.id;
+    where id = account.id
+    returning new.fallen_to < old.fallen_to
+      or coalesce(old.balance >= old.top_up_below and new.balance < new.top_up_below, false)
+    into crossed;
   "is" := 'taken';
 end $$;
 
 -- Burns what was used, once under its key. `is`, besides what take_credits says: known, told before, with what was told then; other, the key is
 -- another use's; again, when somebody else has told of it in this very moment.
 create function use_credits(
-  use_key text, of_type text, wanted bigint, moment timestamptz, shares int[], out "is" text, out balance bigint
+  use_key text, of_type text, wanted bigint, moment timestamptz, shares int[], out "is" text, out balance bigint, out crossed boolean
 ) language plpgsql as $$
 declare
   known record;
@@ -181,11 +188,13 @@ begin
   if found then
     "is" := case when known.type = of_type and known.amount = wanted then 'known' else 'other' end;
     balance := known.balance;
+    crossed := false;
     return;
   end if;
   select * into taken from take_credits(of_type, wanted, 'burned', 'usage/' || use_key, moment, false, shares, null);
   "is" := taken."is";
   balance := taken.balance;
+  crossed := taken.crossed;
   if taken."is" <> 'taken' then return; end if;
   insert into usage (key, account_id, amount, balance, at) values (use_key, taken.account_id, wanted, taken.balance, moment)
     on conflict (organisation_id, key) do nothing;

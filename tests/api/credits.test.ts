@@ -2,9 +2,10 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { grantCredits, type NewGrant } from '../../db/credits.ts'
 import { testApi } from '../support/api.ts'
+import { eventually } from '../support/eventually.ts'
 
 const now = new Date('2026-11-21T12:00:00Z')
-const { ask, database, organisationId, neighbour, keyWith } = await testApi({ clock: () => now })
+const { ask, database, organisationId, neighbour, keyWith, stories } = await testApi({ clock: () => now })
 
 let made = 0
 function grant(type: string, amount: number, more: Partial<NewGrant> = {}) {
@@ -96,6 +97,23 @@ test('a balance tells its grants in the order in which they burn; what has expir
   const { data } = await ledgerOf('mixed')
   expect(data.reduce((sum, { amount }) => sum + amount, 0)).toBe(12)
   expect(data[0]).toMatchObject({ kind: 'expired', amount: -9, at: now.toISOString() })
+})
+
+test('a use that reaches a share has the story of a customer look, and no other use does', async () => {
+  await grant('told', 100, { beginsPeriod: true })
+  const half = async (key: string) => (await use({ key, type: 'told', amount: 50 })).status
+  expect(await half('told/1')).toBe(200)
+  expect(stories.delivered).toEqual([])
+  await database.as(
+    organisationId,
+    (tx) => tx`insert into stripe_customers (stripe_id, created_at) values ('cus_1', ${now})`,
+  )
+  await use({ key: 'told/2', type: 'told', amount: 1 })
+  await use({ key: 'told/3', type: 'told', amount: 49 })
+  await use({ key: 'told/3', type: 'told', amount: 49 })
+  const patience = { timeout: 5_000, interval: 20 }
+  await eventually(() => expect(stories.delivered).toMatchObject([{ signal: 'lookAgain', organisationId }]), patience)
+  expect(await database.as(organisationId, (tx) => tx`select signal from outbox`)).toHaveLength(1)
 })
 
 test('the ledger is told in pages, newest first, each entry with the act that it came from', async () => {

@@ -4,8 +4,10 @@ import type { Tx } from '../../db/client.ts'
 import { burnUse } from '../../db/credit-ledger.ts'
 import { creditBalances } from '../../db/credit-lists.ts'
 import { releaseReservation, reserveCredits, settleReservation } from '../../db/credit-reservations.ts'
+import { saveTopUp } from '../../db/credit-top-ups.ts'
 import { clawBack, grantCredits, type NewGrant } from '../../db/credits.ts'
 import { createOrganisation } from '../../db/organisations.ts'
+import { topUpCalls } from '../support/billing-situations.ts'
 import { creditModel } from '../support/credit-model.ts'
 import { testOrganisation } from '../support/organisation.ts'
 
@@ -107,6 +109,30 @@ test('the lowest share that burning has brought a period to is kept, and the nex
 
 const hour = 3_600_000
 
+test('whoever takes credits is told when a share is reached or a top-up is due, once each', async () => {
+  await grant('watched', 100, { beginsPeriod: true })
+  await as((tx) =>
+    saveTopUp(tx, {
+      ...topUpCalls({ type: 'watched', planKey: 'calls-300', threshold: 40 }),
+      enabled: true,
+      actor: 'key:1',
+      updatedAt: noon,
+    }),
+  )
+  const burned = async (amount: number) => (await burn('watched', amount)).crossed
+  expect([await burned(49), await burned(1), await burned(10), await burned(1), await burned(1)]).toEqual([
+    false, // 51 left
+    true, // half
+    false, // 40 is not below 40
+    true,
+    false,
+  ])
+  const reservation = { type: 'watched', amount: 18, actKey: 'watched/1', lastsMs: hour }
+  expect(await as((tx) => reserveCredits(tx, reservation, noon))).toMatchObject({ is: 'reserved', crossed: true })
+  expect(await as((tx) => settleReservation(tx, 'watched/1', 60, noon))).toEqual({ is: 'done', crossed: true })
+  expect(await burn('watched', 1)).toMatchObject({ is: 'short', crossed: false })
+})
+
 test('a reservation holds what others may not use, and ends once', async () => {
   await grant('held', 100)
   const reserve = (actKey: string, amount: number) =>
@@ -116,7 +142,7 @@ test('a reservation holds what others may not use, and ends once', async () => {
   expect(await reserve('call/1', 70)).toMatchObject({ is: 'other' })
   expect(await reserve('call/2', 21)).toMatchObject({ is: 'short', balance: 20 })
   const settle = (amount: number) => as((tx) => settleReservation(tx, 'call/1', amount, noon))
-  expect([await settle(50), await settle(80)]).toEqual(['done', 'done'])
+  expect([await settle(50), await settle(80)]).toMatchObject([{ is: 'done' }, { is: 'done' }])
   expect(await as((tx) => releaseReservation(tx, 'call/1', noon))).toBe('ended')
   expect(await reserve('call/1', 80)).toMatchObject({ is: 'ended' })
   expect(await balances('held')).toEqual([50, 50, 50])
@@ -127,7 +153,7 @@ test('an act that was used after its reservation had expired is paid for, on cre
   const reservation = { type: 'late', amount: 10, actKey: 'call/late', lastsMs: hour }
   await as((tx) => reserveCredits(tx, reservation, noon))
   expect(await burn('late', 6, hoursOn(1))).toMatchObject({ balance: 4 })
-  expect(await as((tx) => settleReservation(tx, 'call/late', 9, hoursOn(2)))).toBe('done')
+  expect(await as((tx) => settleReservation(tx, 'call/late', 9, hoursOn(2)))).toMatchObject({ is: 'done' })
   expect(await balances('late')).toEqual([-5, -5, -5])
 })
 
@@ -235,8 +261,8 @@ async function twoLedgers() {
       const { is } = await own((tx) => reserveCredits(tx, reservation, now))
       expect(is).toBe(model.reserve(one.act, one.amount, hours + one.lasts, hours))
     } else if (one.do === 'settle') {
-      const ended = await own((tx) => settleReservation(tx, one.act, one.amount, now))
-      expect(ended).toBe(model.settle(one.act, one.amount, hours))
+      const { is } = await own((tx) => settleReservation(tx, one.act, one.amount, now))
+      expect(is).toBe(model.settle(one.act, one.amount, hours))
     } else if (one.do === 'release') {
       expect(await own((tx) => releaseReservation(tx, one.act, now))).toBe(model.release(one.act, hours))
     } else if (one.do === 'clawBack') {
