@@ -102,6 +102,7 @@ const reasons = new Map([
   ['no_consent', 'there is no consent'],
   ['suppressed', 'the address is suppressed'],
   ['no_address', 'there is no address'],
+  ['no_sender', 'there is no sender'],
   ['missing_variable', 'a variable of the text is not known'],
   ['exited', 'the journey had ended'],
   ['expired', 'it had become too late'],

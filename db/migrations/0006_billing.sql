@@ -481,7 +481,7 @@ grant select on billing_states to throughline_system;
 create table credit_top_ups (
   organisation_id uuid not null default current_organisation() references organisations,
   type text not null check (type ~ '^[a-z][a-z0-9_]{0,39}$'),
-  plan_key text not null references plans,
+  plan_key text not null,
   price_key text not null,
   quantity integer not null check (quantity > 0),
   -- Below this balance.
