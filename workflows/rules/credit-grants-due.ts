@@ -1,6 +1,7 @@
 import type { Plan } from '../contracts/plans.ts'
 import type { BillingFacts, BillingSituation, DueGrant, PaidLine, Payment } from '../contracts/subscriptions.ts'
 import { durationMs } from './durations.ts'
+import { monthsAfter } from './months.ts'
 import { actKey, type Planned } from './planned-acts.ts'
 
 /**
@@ -128,26 +129,15 @@ function newestPeriods(payments: readonly Payment[]): ReadonlyMap<string, number
   return ends
 }
 
-/**
- * The end of the period after the one that was paid. Stripe counts months from the anchor: from the 31st they end on the last day of
- * shorter months, and on the 31st again where there is one. In UTC, as Stripe does.
- */
+/** The end of the period after the one that was paid. Stripe counts months from the anchor. */
 function nextEnd({ every, anchoredAt, period }: NonNullable<PaidLine['subscription']>): number {
   const step = every === 'P1Y' ? 12 : 1
   const anchor = new Date(anchoredAt)
   const end = new Date(period.endsAt)
   const months = (end.getUTCFullYear() - anchor.getUTCFullYear()) * 12 + end.getUTCMonth() - anchor.getUTCMonth()
   let count = Math.floor(months / step) * step
-  while (monthsAfter(anchor, count) <= period.endsAt) count += step
-  return monthsAfter(anchor, count)
-}
-
-function monthsAfter(anchor: Date, count: number): number {
-  const year = anchor.getUTCFullYear()
-  const month = anchor.getUTCMonth() + count
-  const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate()
-  const sameDay = new Date(anchor)
-  return sameDay.setUTCFullYear(year, month, Math.min(anchor.getUTCDate(), lastDay))
+  while (monthsAfter(anchoredAt, count) <= period.endsAt) count += step
+  return monthsAfter(anchoredAt, count)
 }
 
 /** Rounded down, where a sum of shares is not short of a whole by its arithmetic alone. */
