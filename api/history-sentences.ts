@@ -99,6 +99,8 @@ const reasons = new Map([
   ['min_gap', 'too soon after the message before'],
   ['sender_rate', 'the sender has reached its rate'],
   ['paused', 'paused'],
+  ['plan_limit', 'the plan has no more messages for now'],
+  ['no_access', 'nothing goes out until the subscription is paid'],
   ['no_consent', 'there is no consent'],
   ['suppressed', 'the address is suppressed'],
   ['no_address', 'there is no address'],

@@ -1,3 +1,4 @@
+import type { Entitlements } from '../workflows/contracts/entitlements.ts'
 import type { SendingPolicy } from '../workflows/contracts/sending.ts'
 import type { EnrolmentStatus, SequenceDefinition, SequenceStatus } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
@@ -10,6 +11,8 @@ export interface CohortGround {
   sequenceStatus: SequenceStatus
   policy: SendingPolicy
   isPaused: boolean
+  /** What the organisation's plans let it do; null: nothing limits it. */
+  entitlements: Pick<Entitlements, 'access' | 'limits'> | null
   /** The organisation's. */
   country: string
   timeZone: string
@@ -29,9 +32,11 @@ export async function cohortGround(tx: Tx, sequenceId: string): Promise<CohortGr
     from senders
     where id in (select sender_id from sequence_versions where sequence_id = ${sequenceId})`
   const [ground] = await tx<(Omit<CohortGround, 'senders' | 'policy'> & { policy: Partial<SendingPolicy> | null })[]>`
-    select sequences.status as sequence_status, policy, policies.paused_at is not null as is_paused, country, time_zone
+    select sequences.status as sequence_status, policy, policies.paused_at is not null as is_paused, country, time_zone,
+      case when access is not null then jsonb_build_object('access', access, 'limits', limits) end as entitlements
     from sequences join organisations on organisations.id = sequences.organisation_id
       left join policies on policies.organisation_id = sequences.organisation_id
+      left join entitlements on entitlements.organisation_id = sequences.organisation_id
     where sequences.id = ${sequenceId}`
   return ground ? { ...ground, policy: wholePolicy(ground.policy), senders: await senders } : null
 }

@@ -2,6 +2,7 @@ import type { MessageStatus } from '../workflows/contracts/sending.ts'
 import type { EnrolmentStatus } from '../workflows/contracts/sequences.ts'
 import type { Tx } from './client.ts'
 import { recordContactEvent } from './contact-events.ts'
+import { countedAt, giveBackCounts } from './messages.ts'
 import { lockPersons } from './person-locks.ts'
 import { type Journey, wakeJourneys } from './waking.ts'
 
@@ -28,7 +29,7 @@ export async function resolveMessage(
   await lockPersons(tx, { contactIds: [contactId] })
 
   const [message] = await tx<Unconfirmed[]>`
-    select messages.status, unconfirmed_at, enrolment_id, enrolments.status as journey
+    select messages.status, unconfirmed_at, ${countedAt(tx)} as counted_at, enrolment_id, enrolments.status as journey
     from messages left join enrolments on enrolments.id = enrolment_id where messages.id = ${id} for update of messages`
   if (!message) throw new Error('a message that was found a moment ago is gone')
   const { status, journey, enrolmentId, unconfirmedAt } = message
@@ -50,6 +51,7 @@ export async function resolveMessage(
       update messages set status = 'planned', claim = null, claimed_at = null, batch_id = null, position = null,
         unconfirmed_at = null, look_up = null, reason = null
       where id = ${id}`
+    await giveBackCounts(tx, [message])
   }
   const recorded = await recordContactEvent(
     tx,
@@ -74,6 +76,7 @@ export async function resolveMessage(
 interface Unconfirmed {
   status: MessageStatus
   unconfirmedAt: Date | null
+  countedAt: Date | null
   enrolmentId: string | null
   journey: EnrolmentStatus | null
 }

@@ -1,5 +1,6 @@
 import type { Channel, MessageStatus, Purpose, RenderedEmail } from '../workflows/contracts/sending.ts'
 import type { Tx } from './client.ts'
+import { giveBackToLimits } from './limit-counts.ts'
 
 /** A message that somebody in a sequence has got, or was to get. */
 export interface JourneyMessage {
@@ -113,7 +114,7 @@ export async function recordOutcomes(
   now: Date,
 ): Promise<Set<string>> {
   if (outcomes.length === 0) return new Set()
-  const rows = await tx<{ id: string }[]>`
+  const rows = await tx<{ id: string; countedAt: Date | null }[]>`
     update messages
     set status = outcome."is", reason = outcome.code, provider_message_id = coalesce(outcome."providerMessageId", provider_message_id),
       sent_at = case when outcome."is" = 'sent' then ${now} end,
@@ -122,7 +123,8 @@ export async function recordOutcomes(
     from jsonb_to_recordset(${tx.json(outcomes.map((outcome) => ({ ...outcome })))}) as outcome(
       id uuid, "is" text, code text, "providerMessageId" text)
     where messages.id = outcome.id and messages.claim = ${claim} and messages.status in ('sending', 'unconfirmed')
-    returning messages.id`
+    returning messages.id, case when outcome."is" = 'planned' then ${countedAt(tx)} end as counted_at`
+  await giveBackCounts(tx, rows)
   return new Set(rows.map(({ id }) => id))
 }
 
@@ -193,16 +195,31 @@ export async function recordLookUp(
   const unsent = found.is === 'not_found' && !found.mayGoAgain ? 'skipped' : 'planned'
   const status = isFound ? 'sent' : found.is === 'not_found' ? unsent : 'unconfirmed'
   const unsettled = isFound ? ['unconfirmed', 'planned'] : ['unconfirmed']
-  await tx`
+  const settled = await tx<{ countedAt: Date | null }[]>`
     update messages
     set status = ${status}, look_up = ${found.is}, reason = ${status === 'skipped' ? 'exited' : null},
       provider_message_id = coalesce(${isFound ? found.providerMessageId : null}, provider_message_id),
       sent_at = case when ${isFound} then coalesce(sent_at, claimed_at, ${now}) end,
       claim = case when ${status} in ('sent', 'unconfirmed') then claim end
-    where id = ${id} and batch_id = ${batchId} and status = any(${unsettled})`
+    where id = ${id} and batch_id = ${batchId} and status = any(${unsettled})
+    returning case when ${found.is} = 'not_found' then ${countedAt(tx)} end as counted_at`
+  await giveBackCounts(tx, settled)
 }
 
 type LookUpResult =
   | { is: 'found'; providerMessageId: string }
   | { is: 'not_found'; mayGoAgain: boolean }
   | { is: 'not_possible' }
+
+/** When a message in a call was counted, where its organisation's plans limit messages: repeated, it is not counted again. Null: it never counts. */
+export const countedAt = (tx: Tx) => tx`
+  case when purpose <> 'transactional' then (select first_called_at from send_batches where send_batches.id = messages.batch_id) end`
+
+/** These were claimed and did not go: others may in their place. */
+export function giveBackCounts(tx: Tx, unsent: readonly { countedAt: Date | null }[]): Promise<void> {
+  return giveBackToLimits(
+    tx,
+    'messages',
+    unsent.flatMap(({ countedAt: at }) => at ?? []),
+  )
+}

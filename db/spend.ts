@@ -1,3 +1,4 @@
+import { type Entitlements, type LimitWindow, windowOf } from '../workflows/contracts/entitlements.ts'
 import type { SpendCeiling } from '../workflows/contracts/prospect-campaign.ts'
 import type { Tx } from './client.ts'
 
@@ -12,8 +13,8 @@ export class CeilingReached extends Error {
 }
 
 /**
- * Books one paid search under `sourceKey`; false when it was booked before. Throws CeilingReached when the campaign's budget or the
- * organisation's allowance of the month (UTC) does not cover it.
+ * Books one paid search under `sourceKey`; false when it was booked before. Throws CeilingReached when the campaign's budget, the
+ * organisation's allowance of the month (UTC) or its plans do not cover it.
  */
 export async function bookSearch(
   tx: Tx,
@@ -34,7 +35,7 @@ export async function bookSearch(
 
 /** What keeps the campaign from paying for one more search; null when nothing does. */
 export async function spendCeiling(tx: Tx, campaignId: string, now: Date): Promise<SpendCeiling | null> {
-  const [row] = await tx<{ budgetIsSpent: boolean | null; allowanceIsSpent: boolean | null }[]>`
+  const [row] = await tx<(Pick<Entitlements, 'limits'> & Ceilings)[]>`
     select
       -- What has no ceiling is not counted: it is done under the lock of the whole organisation.
       case when campaigns.budget_searches is not null then
@@ -43,11 +44,34 @@ export async function spendCeiling(tx: Tx, campaignId: string, now: Date): Promi
       case when organisations.monthly_searches is not null then
         (select coalesce(sum(units), 0) from spend
          where organisation_id = organisations.id and provider = ${searchProvider} and at >= ${monthOf(now)})
-          >= organisations.monthly_searches end as allowance_is_spent
+          >= organisations.monthly_searches end as allowance_is_spent,
+      access <> 'full' as is_without_access, coalesce(limits, '[]') as limits
     from campaigns join organisations on organisations.id = campaigns.organisation_id
+      left join entitlements on entitlements.organisation_id = organisations.id
     where campaigns.id = ${campaignId}`
   if (row?.budgetIsSpent) return 'campaign_budget'
-  return row?.allowanceIsSpent ? 'monthly_allowance' : null
+  if (row?.allowanceIsSpent) return 'monthly_allowance'
+  if (row?.isWithoutAccess) return 'no_access'
+  for (const limit of row?.limits ?? []) {
+    if (limit.act !== 'searches') continue
+    if ((await searchesPaid(tx, windowOf(limit, now.getTime()))) >= limit.most) return 'plan_limit'
+  }
+  return null
+}
+
+interface Ceilings {
+  budgetIsSpent: boolean | null
+  allowanceIsSpent: boolean | null
+  isWithoutAccess: boolean | null
+}
+
+/** How many searches the organisation has booked in this time. */
+export async function searchesPaid(tx: Tx, { from, until }: LimitWindow): Promise<number> {
+  const end = until === null ? null : new Date(until)
+  const [row] = await tx<{ units: number }[]>`
+    select coalesce(sum(units), 0) as units from spend
+    where provider = ${searchProvider} and at >= ${new Date(from)} and at < coalesce(${end}::timestamptz, 'infinity')`
+  return row?.units ?? 0
 }
 
 /** Whom searches are bought from. */

@@ -73,8 +73,9 @@ export function createStories(client: Client, { startTimeoutMs = 5_000, updateTi
       taskQueue: storiesQueue,
       args: [row.args],
       // A story happens once: a row that is delivered twice must not start it again, not even after its end. One that is told something goes
-      // by rows, and finds there what is left to do.
-      workflowIdReusePolicy: row.signal === null ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
+      // by rows, and finds there what is left to do; but a campaign that is over has nothing left to be told.
+      workflowIdReusePolicy:
+        row.signal === null || row.name === 'prospectCampaign' ? 'REJECT_DUPLICATE' : 'ALLOW_DUPLICATE',
       typedSearchAttributes: attributesOf({ ...row, processKind: row.name }),
       memo: { requestId: row.requestId },
       staticSummary: row.summary,

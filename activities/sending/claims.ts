@@ -10,6 +10,7 @@ import { deferral, holding } from './decisions.ts'
 import { moveOf } from './moves.ts'
 import { type Candidate, messageRow, outgoing } from './outgoing.ts'
 import { type Paced, pace, type Timed } from './pacing.ts'
+import { withinLimits } from './plan-limits.ts'
 import type { Tally } from './tally.ts'
 import { needsFacts, takeTurns } from './turn-context.ts'
 import { decideTurn, type SendTurn, type Turn, type UnclearTurn } from './turns.ts'
@@ -74,19 +75,30 @@ export async function openTurns(tx: Tx, cohort: CohortRef, opening: Opening): Pr
     }
   }
 
-  const { going, later, refused } = opening.hasSlots
+  const paced = opening.hasSlots
     ? { going: candidates.map((candidate) => ({ candidate, at: now })), later: [], refused: [] }
     : await pace(tx, candidates, now)
-  const claimed = inCalls(going, context.ground, { mostPerCall: opening.mostPerCall, now, claimedMs })
+  const limited = await withinLimits(tx, paced.going, context)
+  const refused = [...refusedFor('sender_rate', paced.refused), ...refusedFor('plan_limit', limited.refused)]
+  const claimed = inCalls(limited.going, context.ground, { mostPerCall: opening.mostPerCall, now, claimedMs })
   for (const { batch } of claimed) await claimMessages(tx, batch)
   await recordTurns(tx, cohort, { turns, claimed, refused, candidates }, { now, tally })
-  return { claimed, later, unclear: turns.filter((turn) => turn.is === 'unclear') }
+  return { claimed, later: paced.later, unclear: turns.filter((turn) => turn.is === 'unclear') }
+}
+
+/** May go, but not before then. */
+interface Refused extends Timed {
+  reason: 'sender_rate' | 'plan_limit'
+}
+
+function refusedFor(reason: Refused['reason'], timed: readonly Timed[]): Refused[] {
+  return timed.map((one) => ({ ...one, reason }))
 }
 
 async function recordTurns(
   tx: Tx,
   cohort: CohortRef,
-  decided: { turns: Exclude<Turn, SendTurn>[]; claimed: Claimed[]; refused: Timed[]; candidates: Candidate[] },
+  decided: { turns: Exclude<Turn, SendTurn>[]; claimed: Claimed[]; refused: Refused[]; candidates: Candidate[] },
   { now, tally }: { now: Date; tally: Tally },
 ): Promise<void> {
   const moving = decided.turns.filter((turn) => turn.is === 'move')
@@ -112,8 +124,8 @@ async function recordTurns(
     ),
     now,
   )
-  const deferred = decided.refused.map(({ candidate: { turn } }) =>
-    deferral(turn.traveller, turn.step.key, { reason: 'sender_rate', at: now }),
+  const deferred = decided.refused.map(({ candidate: { turn }, reason, at }) =>
+    deferral(turn.traveller, turn.step.key, { reason, at: now, until: reason === 'plan_limit' ? at : null }),
   )
   const decisions = decided.turns.flatMap((turn) => ('decision' in turn && turn.decision) || [])
   await recordDecisions(tx, [...decisions, ...deferred], now)
@@ -132,8 +144,8 @@ async function recordTurns(
       tally.stands(seat, standing.get(enrolmentId) ?? status, turn.move.dueAt, turn.move.reason, now)
     }
   }
-  for (const { candidate, at } of decided.refused) {
-    tally.notSent('sender_rate')
+  for (const { candidate, at, reason } of decided.refused) {
+    tally.notSent(reason)
     tally.due(candidate.turn.traveller.seat, at, now)
   }
 

@@ -15,10 +15,10 @@ export type MessageDecision =
   | { do: 'send'; sender: JourneySender }
   | { do: 'skip'; reason: NotSentReason }
   | { do: 'hold'; reason: NotSentReason }
-  /** `until` null: until somebody resumes the sender. */
+  /** `until` null: until somebody resumes the sender, or pays for access. Both wake whoever waits. */
   | { do: 'defer'; reason: NotSentReason; until: Date | null; zone: string | null; pausedBy?: 'sender' }
 
-/** Decides by the person, the policy and the sender whether a message goes now, and still may when its call begins. */
+/** Decides by the person, the policy, the sender and what is paid for whether a message goes now, and still may when its call begins. */
 export function decideMessage(
   traveller: Traveller,
   step: MessageStep,
@@ -44,5 +44,9 @@ export function decideMessage(
   const decided = decideAt(now)
   // It must still be right when the call begins.
   const decision = decided.do === 'send' ? decideAt(later(now, startWithinMs)) : decided
-  return decision.do === 'send' ? { do: 'send', sender } : decision
+  if (decision.do !== 'send') return decision
+  if (purpose !== 'transactional' && ground.entitlements?.access === 'none') {
+    return { do: 'defer', reason: 'no_access', until: null, zone: null }
+  }
+  return { do: 'send', sender }
 }

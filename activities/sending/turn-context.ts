@@ -70,6 +70,7 @@ const noGround: CohortGround = {
   sequenceStatus: 'archived',
   policy: builtInPolicy,
   isPaused: false,
+  entitlements: null,
   country: 'US',
   timeZone: 'UTC',
   senders: [],

@@ -310,7 +310,21 @@ create table entitlements (
   updated_at timestamptz not null
 );
 call isolate_by_organisation('entitlements');
-grant select, insert, update on entitlements to throughline_app;
+grant select, insert, update, delete on entitlements to throughline_app;
+
+-- How much of a limit is used, in the window that begins then, where there is a limit: to count messages or contacts each time would be to read
+-- a million of them. Kept in the transaction that claims or makes them, which is how two at once are told from one.
+create table limit_counts (
+  organisation_id uuid not null default current_organisation() references organisations,
+  act text not null check (act in ('messages', 'contacts')),
+  per text not null check (per in ('period', 'day', 'total')),
+  begins_at timestamptz not null,
+  ends_at timestamptz not null,
+  used bigint not null check (used >= 0),
+  primary key (organisation_id, act, per, begins_at)
+);
+call isolate_by_organisation('limit_counts');
+grant select, insert, update, delete on limit_counts to throughline_app;
 
 -- Invoices that are overdue, and how asking for them ended.
 create table dunning_cases (

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 import { allowSearches, createOrganisation } from '../../db/organisations.ts'
 import { bookSearch, CeilingReached, spendCeiling } from '../../db/spend.ts'
 import { usageByMonth } from '../../db/usage.ts'
+import type { GrantedLimit } from '../../workflows/contracts/entitlements.ts'
+import type { Access } from '../../workflows/contracts/subscriptions.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
+import { entitle, limitOf } from '../support/entitlement-rows.ts'
 import { testOrganisation } from '../support/organisation.ts'
 
 const { database, system } = await testOrganisation()
@@ -58,6 +61,25 @@ test('the allowance begins anew with the month, by UTC; a budget does not', asyn
   expect(await ceiling(first, december)).toBeNull()
   expect(await book(second, 'search/b/1', december)).toBe(true)
   expect(await ceiling(second, new Date('2027-01-01T00:00:00Z'))).toBe('campaign_budget')
+})
+
+test('plans are one more ceiling: of twenty bookings at the same moment what is left of the month goes through', async () => {
+  const { id, campaign, book } = await organisation(null)
+  const campaignId = await campaign(null)
+  expect(await book(campaignId, 'search/before/1')).toBe(true)
+  const month = { from: november.getTime(), until: december.getTime() }
+  const limited = (limits: GrantedLimit[], access: Access = 'full') => entitle(database, id, { access, limits })
+  await limited([limitOf('searches', 6, 'period', month), limitOf('searches', 8, 'total')])
+  const all = await outcomes(Array.from({ length: 20 }, (_, n) => book(campaignId, `search/${n}/1`)))
+  expect(all.filter((outcome) => outcome === true)).toHaveLength(5)
+  expect(all.filter((outcome) => outcome === 'plan_limit')).toHaveLength(15)
+  // The month after has two of the eight in all.
+  const next = await outcomes(Array.from({ length: 4 }, (_, n) => book(campaignId, `search/next/${n}`, december)))
+  expect(next.toSorted()).toEqual(['plan_limit', 'plan_limit', true, true])
+  await limited([], 'reduced')
+  expect(await outcomes([book(campaignId, 'search/last/1')])).toEqual(['no_access'])
+  await limited([])
+  expect(await book(campaignId, 'search/last/1')).toBe(true)
 })
 
 test("a neighbour's searches are no use of ours, and each month shows its own", async () => {

@@ -1,9 +1,10 @@
 import type { JSONValue } from 'postgres'
 import { expect, test, vi } from 'vitest'
-import { deliverDue, enqueueSignal } from '../../db/outbox.ts'
+import { deliverDue, enqueueSignal, enqueueStart } from '../../db/outbox.ts'
 import { dripStory } from '../../db/waking.ts'
 import { createStories } from '../../temporal-config/stories.ts'
 import { cohortState, dripSequenceId, lookAgain, seatsTaken } from '../../workflows/contracts/drip-sequence.ts'
+import { allowanceChanged } from '../../workflows/contracts/prospect-campaign.ts'
 import { type CohortRows, cohortRows, workOnCohorts } from '../support/drip-cohorts.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import { ownNamespace, patience as withTemporal } from '../support/temporal.ts'
@@ -68,4 +69,28 @@ test('a signal to a story that is over starts it again, and it finds in its rows
   expect(await tell(lookAgain, { seats: [1] }, 2)).toBe(2)
   expect(await handle.result()).toEqual({ enrolled: 500 })
   expect(acts).toHaveLength(500)
+})
+
+test('a campaign that is over is told nothing, and does not begin again', async () => {
+  const id = crypto.randomUUID()
+  const workflowId = `campaign/${id}`
+  const args = { organisationId, campaignId: id }
+  const campaign = {
+    workflowId,
+    name: 'prospectCampaign',
+    args,
+    subjectId: id,
+    summary: 'A campaign',
+    requestId: 'test',
+  }
+  const hand = () => deliverDue(system, stories, { now: new Date(), limit: 10, workflowId })
+  await database.as(organisationId, (tx) => enqueueStart(tx, campaign, new Date()))
+  await hand()
+  const handle = client.workflow.getHandle(workflowId)
+  const { runId } = await handle.describe()
+  await handle.terminate()
+  const told = { ...campaign, signal: allowanceChanged.name, signalArgs: {} }
+  await database.as(organisationId, (tx) => enqueueSignal(tx, told, new Date()))
+  expect(await hand()).toMatchObject({ delivered: 1 })
+  expect(await handle.describe()).toMatchObject({ runId, status: { name: 'TERMINATED' } })
 })

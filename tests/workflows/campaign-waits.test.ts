@@ -1,6 +1,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import { replaceSheetPeople } from '../../db/campaigns.ts'
+import { wakeForEntitlements } from '../../db/entitlements.ts'
 import { allowSearches } from '../../db/organisations.ts'
+import { deliverDue } from '../../db/outbox.ts'
 import { prospectEnrolmentCounts } from '../../db/prospect-enrolments.ts'
 import { setSequenceStatus } from '../../db/sequences.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
@@ -15,6 +17,7 @@ import {
   setCampaignBudget,
   campaignId as workflowIdOf,
 } from '../../workflows/contracts/prospect-campaign.ts'
+import { entitle, limitOf } from '../support/entitlement-rows.ts'
 import { sequenceRow } from '../support/sequence-rows.ts'
 import { listOf, skippingCampaigns } from '../support/skipping-campaigns.ts'
 
@@ -64,6 +67,38 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
     await world.ended(id) // the hours until its next look are skipped
     expect(await world.campaign(id)).toMatchObject({ status: 'completed', problem: null })
     expect((await countsOf(id)).searchesPaid).toBeGreaterThan(1)
+  })
+
+  test('at the limit of its plan a campaign waits, and goes on as soon as it is told of more', async () => {
+    await using _ = await world.work()
+    const bakers = { ...florists, query: 'baker', location: 'Waco, Texas' }
+    const limited = (most: number) =>
+      entitle(database, organisationId, { limits: [limitOf('searches', most, 'total')] })
+    const { units } = await database.as(
+      organisationId,
+      async (tx) =>
+        (await tx<{ units: number }[]>`select coalesce(sum(units), 0) as units from spend`)[0] ?? { units: 0 },
+    )
+    await limited(units + 1)
+    const id = await world.start({ searches: [bakers] })
+    await isWaitingFor(id, 'budget', 'plan_limit')
+    expect((await countsOf(id)).searchesPaid).toBe(1)
+    await entitle(database, organisationId, { access: 'reduced' })
+    const look = async () => {
+      const ids = await database.as(organisationId, (tx) =>
+        wakeForEntitlements(tx, { requestId: 'test', now: new Date() }),
+      )
+      expect(ids).toEqual([workflowIdOf(id)])
+      await deliverDue(organisation.system, world.stories, { now: new Date(), limit: 1, workflowId: workflowIdOf(id) })
+    }
+    await look()
+    await isWaitingFor(id, 'budget', 'no_access')
+    await entitle(database, organisationId, null)
+    await look()
+    // No time is skipped meanwhile: the hours until its next look are not over.
+    await vi.waitFor(async () => {
+      expect(await world.campaign(id)).toMatchObject({ status: 'completed', problem: null })
+    }, patience)
   })
 
   test('a campaign that waits for months continues as new, and still goes on by itself', async () => {

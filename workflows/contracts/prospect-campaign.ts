@@ -1,4 +1,4 @@
-import { defineQuery, defineUpdate } from '@temporalio/workflow'
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow'
 
 /** The workflow's input: ids only. The definition is a row that activities load; what is carried over continues a long campaign. */
 export interface ProspectCampaignInput {
@@ -39,8 +39,11 @@ export type CampaignEvent =
  */
 type WaitingFor = 'budget' | 'approval' | 'repair'
 
-/** Why a search may not be paid for: the campaign's own budget is used up, or what the organisation may pay for in a month. */
-export type SpendCeiling = 'campaign_budget' | 'monthly_allowance'
+/**
+ * Why a search may not be paid for: the campaign's own budget is used up, what the organisation may pay for in a month, or what its plans have;
+ * or these give no access for now.
+ */
+export type SpendCeiling = 'campaign_budget' | 'monthly_allowance' | 'plan_limit' | 'no_access'
 
 export interface CampaignState {
   status: CampaignStatus
@@ -110,6 +113,9 @@ export const campaignId = (id: string): string => `campaign/${id}`
 
 /** The state, at once and without changing anything. */
 export const campaignState = defineQuery<CampaignState>('campaignState')
+
+/** The organisation may pay for more searches than before, or for fewer: one that waits for that looks again. */
+export const allowanceChanged = defineSignal('allowanceChanged')
 
 // Updates, not signals: the caller must learn whether the campaign was in a state that allows it.
 // The last argument is who asks, such as `key:{id}`; an operator in the Temporal Web UI gives none.

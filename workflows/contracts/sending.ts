@@ -14,13 +14,18 @@ export type SuppressionReason = (typeof suppressionReasons)[number]
 export const messageStatuses = ['planned', 'sending', 'unconfirmed', 'sent', 'skipped', 'rejected', 'expired'] as const
 export type MessageStatus = (typeof messageStatuses)[number]
 
-/** Why a message did not go, or not yet. */
+/**
+ * Why a message did not go, or not yet. `plan_limit`: the organisation's plans have no more messages for now; `no_access`: they give none until
+ * something is paid.
+ */
 export type NotSentReason =
   | 'outside_window'
   | 'no_common_window'
   | 'min_gap'
   | 'sender_rate'
   | 'paused'
+  | 'plan_limit'
+  | 'no_access'
   | 'no_consent'
   | 'suppressed'
   | 'no_address'

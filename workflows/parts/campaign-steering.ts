@@ -11,6 +11,7 @@ import {
 import type { CampaignActivities, CampaignRef } from '../../activities/campaigns.ts'
 import type { BatchResult } from '../../activities/searches.ts'
 import {
+  allowanceChanged,
   approveCampaign,
   businessStatus,
   type CampaignAction,
@@ -39,7 +40,7 @@ const { findSpendCeiling, recordCampaign } = proxyActivities<CampaignActivities>
 /** A run ends long before Temporal's limits. What is done lies in Postgres, so the next run takes over nothing but the state. */
 const eventsPerRun = 2_000
 
-/** How often a campaign at the allowance of its organisation looks whether it may pay again. */
+/** How often a campaign at what its organisation may pay for looks whether it may pay again, if nobody tells it to. */
 const allowanceLookEvery = '6 hours'
 
 /** How a campaign is steered: its state, who may change it, and what that means for the work. */
@@ -66,6 +67,7 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
   const { showStatus, showCounts, showReport } = campaignView(state)
   let lastRecord: Promise<unknown> = Promise.resolve()
   let nextLook: Promise<void> | undefined
+  let isTold = false
   let changes = 0
 
   setHandler(campaignState, () => state, { description: 'Status, stage, and what it waits for' })
@@ -93,6 +95,9 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
       }
     },
     description: 'Set how many searches the campaign may pay for in all. One that waits for budget goes on.',
+  })
+  setHandler(allowanceChanged, () => void (isTold = true), {
+    description: 'Look whether more searches may be paid for now.',
   })
   setHandler(cancelCampaign, cancel, {
     validator: allows('cancel'),
@@ -143,15 +148,18 @@ export function steer(campaign: CampaignRef, state: CampaignState): Steering {
     return state.status === 'running' && !runIsLong()
   }
 
+  /** Its own budget is raised by an update; what the organisation may pay for is not. */
   function waitsForAllowance(): boolean {
-    return state.waitingFor === 'budget' && state.problem === ('monthly_allowance' satisfies SpendCeiling)
+    return state.waitingFor === 'budget' && state.problem !== ('campaign_budget' satisfies SpendCeiling)
   }
 
-  /** The month has turned, or somebody has raised what the organisation may pay for: nobody tells the campaign. */
+  /** The month may turn, or somebody raise what the organisation may pay for, and nobody tell the campaign. */
   async function lookForAllowance(): Promise<void> {
-    if (await condition(() => !waitsForAllowance(), allowanceLookEvery)) return
+    await condition(() => !waitsForAllowance() || isTold, allowanceLookEvery)
+    if (!waitsForAllowance()) return
+    isTold = false
     const ceiling = await findSpendCeiling({ ...campaign, now: Date.now() })
-    if (ceiling !== 'monthly_allowance' && waitsForAllowance()) await change('campaign.resumed', goesOn)
+    if (ceiling !== state.problem && waitsForAllowance()) await change('campaign.resumed', goesOn)
   }
 
   async function change(event: CampaignEvent, next: Partial<CampaignState>, actor = 'system'): Promise<CampaignState> {

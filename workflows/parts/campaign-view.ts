@@ -41,6 +41,10 @@ function heading({ status, stage, waitingFor, problem }: CampaignState): string 
 function toPayMore(problem: string | null): string {
   if (problem === 'campaign_budget')
     return 'its searches are used up; send the update `budget` with how many it may pay for in all'
+  if (problem === 'plan_limit')
+    return "the searches of the organisation's plan are used up; it goes on when there are more"
+  if (problem === 'no_access')
+    return "the organisation's subscription gives no searches until it is paid; then it goes on"
   return "the organisation's searches of this month are used up; it goes on when there are more"
 }
 
