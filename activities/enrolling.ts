@@ -3,6 +3,7 @@ import type { Sql } from 'postgres'
 import { campaignCountry, campaignCounts, campaignIsRunning, findCampaign } from '../db/campaigns.ts'
 import type { Database, Tx } from '../db/client.ts'
 import { enrolContacts } from '../db/cohorts.ts'
+import { PlanRefused } from '../db/entitlements.ts'
 import type { Delivery } from '../db/outbox.ts'
 import { contactsOfProspects, type ProspectPerson, sharingAnAddress } from '../db/prospect-contacts.ts'
 import {
@@ -67,7 +68,7 @@ export function createEnrollingActivities({
         async (signal): Promise<BatchResult> => {
           for (;;) {
             signal.throwIfAborted()
-            const page = await as((tx) => enrolPage(tx, wanted, now()))
+            const page = await as((tx) => enrolPage(tx, wanted, now())).catch(orParked)
             if (page === null) return result(false)
             for (const workflowId of page.workflowIds) await handOver({ system, stories }, workflowId, now())
             decided += page.prospects
@@ -81,6 +82,11 @@ export function createEnrollingActivities({
       }
     },
   }
+}
+
+/** Once there is more room for contacts, it goes on with this page. */
+function orParked(error: unknown): never {
+  throw error instanceof PlanRefused ? needsRepair(error.refusal.because) : error
 }
 
 /** Decides about the next page of prospects and enrols those who may enter; null when the campaign does not run any more. */

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { limitedActs, limitPeriods } from '../workflows/contracts/plans.ts'
+import { accessLevels } from '../workflows/contracts/subscriptions.ts'
 
 interface ProblemKind {
   status: number
@@ -21,8 +23,9 @@ export const problems = {
   },
   payment_required: {
     status: 402,
-    title: 'It has to be paid for first',
-    advice: 'The detail says what is missing. Nothing was used: the same request goes through once that is there.',
+    title: 'The organisation has not paid for that',
+    advice:
+      'The detail says what is missing, `upgrade` where to get it. Nothing was used: the same request goes through once it is there.',
   },
   forbidden: {
     status: 403,
@@ -68,7 +71,8 @@ export const problems = {
   limit_reached: {
     status: 429,
     title: 'A limit of the organisation is reached',
-    advice: 'End what you no longer need, such as open event streams, and try again.',
+    advice:
+      'End what you no longer need, such as open event streams, or wait until `until`, where there is one; `upgrade` says where to get more.',
   },
   rate_limited: {
     status: 429,
@@ -97,11 +101,31 @@ export interface InputError {
 
 const mostErrors = 100
 
-/** What is told besides, for programs: `ProblemDocument` describes it. */
-export interface ProblemMembers {
-  pending?: { id: string } & Record<string, unknown>
-  over?: readonly ({ what: string } & Record<string, unknown>)[]
+/** What is told besides, for programs: members beyond those of RFC 9457. */
+const members = {
+  pending: z
+    .looseObject({ id: z.uuid() })
+    .exactOptional()
+    .meta({ description: 'For a conflict with a change of plan: the one that is pending, as in `GET /billing`' }),
+  over: z
+    .array(z.looseObject({ what: z.string() }))
+    .exactOptional()
+    .meta({ description: 'For a change to a plan that is too small: what is above it, as in its preview' }),
+  act: z.enum(limitedActs).exactOptional().meta({ description: 'What is limited' }),
+  most: z.int().exactOptional(),
+  used: z.int().exactOptional(),
+  per: z.enum(limitPeriods).exactOptional(),
+  until: z.iso
+    .datetime()
+    .nullable()
+    .exactOptional()
+    .meta({ description: 'When the limit begins anew; null: never by itself' }),
+  access: z.enum(accessLevels).exactOptional().meta({ description: 'Where that is what is missing' }),
+  feature: z.string().exactOptional().meta({ description: 'What no plan of the organisation has' }),
+  plans: z.array(z.string()).exactOptional().meta({ description: 'The plans that have the feature' }),
+  upgrade: z.string().exactOptional().meta({ description: 'Where to get it', example: '/api/v1/billing/change-plan' }),
 }
+export type ProblemMembers = z.infer<z.ZodObject<typeof members>>
 
 interface ProblemDetails {
   errors?: InputError[]
@@ -171,19 +195,12 @@ export const ProblemDocument = z
       .array(z.strictObject({ pointer: z.string().meta({ example: '/searches/0/limit' }), detail: z.string() }))
       .optional()
       .meta({ description: `For invalid_input, and for a conflict with what a field says; at most ${mostErrors}` }),
-    pending: z
-      .looseObject({ id: z.uuid() })
-      .optional()
-      .meta({ description: 'For a conflict with a change of plan: the one that is pending, as in `GET /billing`' }),
-    over: z
-      .array(z.looseObject({ what: z.string() }))
-      .optional()
-      .meta({ description: 'For a change to a plan that is too small: what is above it, as in its preview' }),
+    ...members,
   })
   .meta({ id: 'Problem' })
 
 export function problemDocument(problem: Problem, requestId: string): z.infer<typeof ProblemDocument> {
-  const { code, status, errors, members } = problem
+  const { code, status, errors } = problem
   return {
     type: `/problems/${code}`,
     title: problems[code].title,
@@ -192,7 +209,6 @@ export function problemDocument(problem: Problem, requestId: string): z.infer<ty
     code,
     requestId,
     ...(errors.length > 0 && { errors: [...errors] }),
-    ...(members.pending && { pending: members.pending }),
-    ...(members.over && { over: [...members.over] }),
+    ...problem.members,
   }
 }

@@ -1,6 +1,8 @@
 import { type ContactProperties, mostProperties, mostPropertyBytes } from '../workflows/contracts/contacts.ts'
+import type { PlanRefusal } from '../workflows/contracts/entitlements.ts'
 import { addressHash, contactAddressHash } from './addresses.ts'
 import type { Tx } from './client.ts'
+import { giveBackContactRoom, takeContactRoom } from './entitlements.ts'
 
 export interface Contact {
   id: string
@@ -38,6 +40,12 @@ export type SavedContact =
   | { outcome: 'saved'; contact: Contact; isNew: boolean }
   | { outcome: 'refused'; because: 'too_many_properties' }
 
+/** A new contact for which the organisation's plans have no room; nothing of it was saved. */
+interface ContactWithoutRoom {
+  outcome: 'no_room'
+  refusal: PlanRefusal
+}
+
 /** A change names an externalId that another contact has. */
 export class ExternalIdTaken extends Error {
   override name = 'ExternalIdTaken'
@@ -50,12 +58,17 @@ interface Saving {
 
 /**
  * Saves contacts and returns what became of each, in their order: who is known by the externalId is changed, everybody else is new. Give each
- * externalId once. Whoever saves the same one at the same moment waits, and then changes what this has made.
+ * externalId once. Whoever saves the same one at the same moment waits, and then changes what this has made. Where the plans have no room for all
+ * new ones, the first have it.
  */
-export async function saveContacts(tx: Tx, changes: readonly ContactChange[], saving: Saving): Promise<SavedContact[]> {
+export async function saveContacts(
+  tx: Tx,
+  changes: readonly ContactChange[],
+  saving: Saving,
+): Promise<(SavedContact | ContactWithoutRoom)[]> {
   // Many at once wait for many others: one such list after the other. Whoever saves a single one waits for one, and holds up nobody.
   if (changes.length > 1) await lockContactLists(tx)
-  const saved = new Map<number, SavedContact>()
+  const saved = new Map<number, SavedContact | ContactWithoutRoom>()
   let open = [...changes.entries()]
   // Who is made by somebody else between our look and our insert is there at the next look.
   while (open.length > 0) {
@@ -75,11 +88,15 @@ export async function saveContacts(tx: Tx, changes: readonly ContactChange[], sa
       fitting.filter(({ isNew }) => !isNew).map(({ contact }) => contact),
       saving.organisationId,
     )
+    const fresh = fitting.filter(({ isNew }) => isNew)
+    const { taken, refusal } = await takeContactRoom(tx, fresh.length, saving.now)
     const inserted = await insert(
       tx,
-      fitting.filter(({ isNew }) => isNew).map(({ contact }) => contact),
+      fresh.slice(0, taken).map(({ contact }) => contact),
       saving.organisationId,
     )
+    await giveBackContactRoom(tx, taken - inserted.size, saving.now)
+    if (refusal) for (const { index } of fresh.slice(taken)) saved.set(index, { outcome: 'no_room', refusal })
     for (const { index, contact, isNew } of rows) {
       if (!hasFewEnoughProperties(contact)) saved.set(index, { outcome: 'refused', because: 'too_many_properties' })
       else if (!isNew || inserted.has(contact.id)) saved.set(index, { outcome: 'saved', contact, isNew })

@@ -1,6 +1,7 @@
 import { addressHash, contactAddressHash } from './addresses.ts'
 import type { Tx } from './client.ts'
 import { lockContactLists } from './contacts.ts'
+import { PlanRefused, takeContactRoom } from './entitlements.ts'
 
 /** A business as somebody to write to. */
 export interface ProspectPerson {
@@ -23,7 +24,7 @@ interface Saving {
 /**
  * Makes each prospect a contact and returns the contacts' ids by theirs; an erased one has none. Whoever is a contact already, by an earlier
  * campaign or by the same e-mail address, stays as they are known: what is added is the name, website and score, of which only the score takes
- * the place of what was there.
+ * the place of what was there. Throws PlanRefused where the organisation's plans have no room for all of them.
  */
 export async function contactsOfProspects(
   tx: Tx,
@@ -41,6 +42,11 @@ export async function contactsOfProspects(
         select own.id from contacts as own
         where own.email_hash = decode(line.email_hash, 'hex') and own.prospect_id is null and own.erased_at is null
         order by own.id limit 1)`
+  const [fresh] = await tx<{ people: number }[]>`
+    select count(*)::int as people from ${lines}
+    where not exists (select from contacts where contacts.prospect_id = line.prospect_id)`
+  const { refusal } = await takeContactRoom(tx, fresh?.people ?? 0, saving.now)
+  if (refusal !== null) throw new PlanRefused(refusal)
   const rows = await tx<{ id: string; prospectId: string }[]>`
     insert into contacts (prospect_id, email, email_hash, phone, phone_hash, country, properties, created_at, updated_at)
     select prospect_id, email, decode(email_hash, 'hex'), phone, decode(phone_hash, 'hex'), ${saving.country}, properties,

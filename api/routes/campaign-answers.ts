@@ -22,6 +22,8 @@ export const CampaignStatus = z
 const problemCodes = `What went wrong, or which ceiling is reached. What to do:
 
 - \`campaign_budget\`: set a higher budget. \`monthly_allowance\`: have it raised, or wait for the next month
+- \`plan_limit\`: change to a bigger plan, or wait for its next month. \`no_access\`: pay what is open, or subscribe. One that waits for \`budget\`
+  then goes on, one that waits for \`repair\` (its prospects are more contacts than the plan has room for) once it is resumed
 - \`serpapi:no_key\`, \`serpapi:invalid_key\`, \`serpapi:searches_used_up\`: put the key or its plan right, then resume
 - \`google:no_credentials\`, \`google:invalid_credentials\`, \`google:no_access\`: let the service account in, then resume
 - \`google:invalid_share_address\`: give other people by \`/campaigns/{id}/share\`, then resume
@@ -35,7 +37,7 @@ const state = {
   stage: z.enum(campaignStages).nullable(),
   waitingFor: z.enum(['budget', 'approval', 'repair']).nullable().meta({
     description:
-      'What a `waiting` campaign waits for. `budget`: more searches, by its own budget or the monthly allowance, as `problem` says. `approval`: approve of the best prospects in its report. `repair`: mend what `problem` names, then resume.',
+      'What a `waiting` campaign waits for. `budget`: more searches, by its own budget, the monthly allowance or the plan, as `problem` says. `approval`: approve of the best prospects in its report. `repair`: mend what `problem` names, then resume.',
   }),
   problem: z.string().nullable().meta({
     description: problemCodes,

@@ -17,6 +17,7 @@ import {
   savedSearchRunId,
 } from '../../workflows/contracts/saved-search-run.ts'
 import { formatDuration } from '../../workflows/rules/durations.ts'
+import { demand } from '../entitled.ts'
 import { storyRequestId } from '../idempotency.ts'
 import { found, invalidInput, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -84,13 +85,14 @@ export function campaignScheduleRoutes({ schedules }: { schedules: StorySchedule
       params: CampaignParams,
       body: NewSchedule,
       example: { cron: '0 6 * * 1', timeZone: 'America/Chicago', overlap: 'skip', catchUp: 'P1D' },
-      problems: ['wrong_state'],
+      problems: ['wrong_state', 'payment_required'],
       success: { status: 200, description: 'The schedule', schema: CampaignSchedule },
       async handler({ params: { id }, body, caller, now, as }) {
-        const [campaign, organisation] = await as(async (tx) => [
-          found(await findCampaign(tx, id), 'campaign'),
-          await currentOrganisation(tx),
-        ])
+        const [campaign, organisation] = await as(async (tx) => {
+          const scheduled = found(await findCampaign(tx, id), 'campaign')
+          await demand(tx, { features: ['saved-searches'], isCostly: true }, now)
+          return [scheduled, await currentOrganisation(tx)]
+        })
         if (campaign.savedSearchId !== null) {
           throw new Problem(
             'wrong_state',

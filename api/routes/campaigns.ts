@@ -8,6 +8,7 @@ import { findSequence } from '../../db/sequences.ts'
 import { findSheetExport } from '../../db/sheet-exports.ts'
 import { NewCampaign } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import { campaignId, type ProspectCampaignInput } from '../../workflows/contracts/prospect-campaign.ts'
+import { demand } from '../entitled.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { found, invalidInput, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -50,7 +51,7 @@ export function campaignRoutes({
         exclusions: ['competitor.com'],
       },
       bodyLimit: campaignBodyLimit,
-      problems: ['not_allowed_now'],
+      problems: ['not_allowed_now', 'payment_required', 'limit_reached'],
       success: {
         status: 202,
         description: 'The campaign is stored and starts as soon as it can, even if Temporal is away at the moment.',
@@ -66,6 +67,7 @@ export function campaignRoutes({
           throw new Problem('forbidden', 'To enrol prospects needs the permission messages:send.')
         }
         return answerAs(async (tx) => {
+          await demand(tx, demandOf(definition), now)
           if (definition.enrol) await checkSequence(tx, definition.enrol.sequenceId)
           const country = body.country ?? (await currentOrganisation(tx)).country
           const actor = `key:${caller.keyId}`
@@ -132,6 +134,15 @@ export function campaignRoutes({
         }),
     }),
   ]
+}
+
+function demandOf({ searches, export: { sheet }, enrol }: ReturnType<typeof defineCampaign>) {
+  const features = [
+    'campaigns' as const,
+    ...(sheet ? ['spreadsheet-export' as const] : []),
+    ...(enrol ? ['campaign-enrolment' as const] : []),
+  ]
+  return { features, isCostly: true, searches: searches.length > 0 }
 }
 
 /** Throws unless people may enter it, now or once it is published. */

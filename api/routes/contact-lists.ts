@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import { type ContactChange, saveContacts } from '../../db/contacts.ts'
+import { refusalText } from '../entitled.ts'
 import { inputErrors } from '../problem.ts'
 import { type Endpoint, route, unknownField } from '../route.ts'
 import { exampleContact, NewContact, tooManyProperties } from './contact-definition.ts'
@@ -45,7 +46,7 @@ export function contactListRoutes(): Endpoint[] {
       permission: 'contacts:write',
       tag: 'Contacts',
       summary: 'Save many contacts',
-      description: `Up to ${mostContacts}, each as if by itself: lines that are wrong are reported, the others are saved, all at once. Of several lines
+      description: `Up to ${mostContacts}, each as if by itself: lines that are wrong, or that the plan has no room for, are reported, the others are saved, all at once. Of several lines
 with one \`externalId\` the last counts. A line without one is a new contact each time, so repeat such a list under its Idempotency-Key only.`,
       body: NewContacts,
       example: { contacts: [exampleContact, { externalId: 'user-18', email: 'ben@example.com' }] },
@@ -58,6 +59,8 @@ with one \`externalId\` the last counts. A line without one is a new contact eac
           const saved = await saveContacts(tx, contacts, { organisationId, now })
           const lines = good.map(({ index }, place): Line => {
             const one = saved[place]
+            if (one?.outcome === 'no_room')
+              return { index, errors: [{ pointer: '', detail: refusalText(one.refusal) }] }
             if (one?.outcome !== 'saved') return { index, errors: [tooManyProperties] }
             return { index, id: one.contact.id, created: one.isNew }
           })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { changeContact, ExternalIdTaken, findContact, listContacts, saveContacts } from '../../db/contacts.ts'
+import { planProblem } from '../entitled.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { found, invalidInput, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -43,10 +44,12 @@ Several contacts may share an address.`,
       body: NewContact,
       example: exampleContact,
       bodyLimit: contactBodyLimit,
+      problems: ['payment_required', 'limit_reached'],
       success: { status: 200, description: 'The contact as it is now', schema: SavedContact },
       handler: ({ body, caller, now, answerAs }) =>
         answerAs(async (tx) => {
           const [saved] = await saveContacts(tx, [body], { organisationId: caller.organisationId, now })
+          if (saved?.outcome === 'no_room') throw planProblem(saved.refusal, now)
           if (saved?.outcome !== 'saved') throw invalidInput([tooManyProperties])
           return { body: { contact: contactAnswer(saved.contact), created: saved.isNew } }
         }),

@@ -3,6 +3,7 @@ import { findCampaign } from '../../db/campaigns.ts'
 import { currentScoringRules, saveScoringRules, type VersionedRules } from '../../db/scoring-rules.ts'
 import { ScoringRules } from '../../workflows/contracts/scoring-rules.schema.ts'
 import type { ScoringRule } from '../../workflows/contracts/scoring-rules.ts'
+import { demand } from '../entitled.ts'
 import { found } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 import { previewScores, ScoringPreview } from './scoring-preview.ts'
@@ -68,11 +69,13 @@ come to the stage \`score\`, are scored by them; others keep their scores until 
       body: NewScoringRules,
       example: { rules: exampleRules },
       bodyLimit: rulesBodyLimit,
+      problems: ['payment_required'],
       success: { status: 200, description: 'The rules with their version', schema: SavedRules },
       handler: ({ body: { rules }, caller, now, answerAs }) =>
-        answerAs(async (tx) => ({
-          body: rulesAnswer(await saveScoringRules(tx, { rules, actor: `key:${caller.keyId}`, now })),
-        })),
+        answerAs(async (tx) => {
+          await demand(tx, { features: ['scoring-rules'] }, now)
+          return { body: rulesAnswer(await saveScoringRules(tx, { rules, actor: `key:${caller.keyId}`, now })) }
+        }),
     }),
 
     route({

@@ -9,6 +9,7 @@ import {
   saveSequenceVersion,
 } from '../../db/sequences.ts'
 import { SequenceDefinition } from '../../workflows/contracts/sequences.schema.ts'
+import { demand } from '../entitled.ts'
 import { Page, PageQuery, pageOf } from '../paging.ts'
 import { found, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -70,6 +71,7 @@ with the postal address and the unsubscribe link where the templates do not show
       body: NewSequence,
       example: { name: 'Dentists without booking', definition: exampleDefinition },
       bodyLimit: definitionBodyLimit,
+      problems: ['payment_required'],
       success: {
         status: 200,
         description: 'The draft, with its first version',
@@ -78,6 +80,7 @@ with the postal address and the unsubscribe link where the templates do not show
       },
       handler: ({ body: { name, definition }, caller, now, answerAs }) =>
         answerAs(async (tx) => {
+          await demand(tx, { features: ['sequences'] }, now)
           await checkDefinition(tx, definition)
           const id = await insertSequence(tx, { name, definition, actor: `key:${caller.keyId}`, now })
           const sequence = found(await findSequence(tx, id), 'sequence')

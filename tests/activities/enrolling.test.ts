@@ -11,6 +11,7 @@ import { setSequenceStatus } from '../../db/sequences.ts'
 import { suppressAddress } from '../../db/suppressing.ts'
 import { queuedCampaign } from '../../workflows/contracts/prospect-campaign.ts'
 import { campaignRow } from '../support/campaign-rows.ts'
+import { entitle, limitOf } from '../support/entitlement-rows.ts'
 import { testOrganisation } from '../support/organisation.ts'
 import { sequenceRow } from '../support/sequence-rows.ts'
 import { faultless, visitRows } from '../support/visit-rows.ts'
@@ -172,4 +173,15 @@ test('while Temporal is away people are enrolled, and their story is told later'
   const away = { ...aDelivery(), deliver: () => Promise.reject(new Error('away')) }
   expect(await enrol(campaignId, away)).toMatchObject({ finished: true })
   expect(await as((tx) => tx`select status from outbox`)).toEqual([{ status: 'pending' }])
+})
+
+test('where the plans have no room for a page of them, nobody of it enters until there is', async () => {
+  const campaignId = await aCampaign()
+  await seed(campaignId, [withEmail('a@room.test'), withEmail('b@room.test'), withEmail('c@room.test')])
+  await entitle(database, organisationId, { limits: [limitOf('contacts', 2, 'total')] })
+  await expect(enrol(campaignId)).rejects.toMatchObject({ message: 'plan_limit', nonRetryable: true })
+  expect(await enrolments()).toEqual([])
+  await entitle(database, organisationId, { limits: [limitOf('contacts', 3, 'total')] })
+  await enrol(campaignId)
+  expect(await countsOf(campaignId)).toMatchObject({ enrolled: 3 })
 })

@@ -75,7 +75,7 @@ test('plans are one more ceiling: of twenty bookings at the same moment what is 
   expect(all.filter((outcome) => outcome === 'plan_limit')).toHaveLength(15)
   // The month after has two of the eight in all.
   const next = await outcomes(Array.from({ length: 4 }, (_, n) => book(campaignId, `search/next/${n}`, december)))
-  expect(next.toSorted()).toEqual(['plan_limit', 'plan_limit', true, true])
+  expect(next.filter((outcome) => outcome === 'plan_limit')).toHaveLength(2)
   await limited([], 'reduced')
   expect(await outcomes([book(campaignId, 'search/last/1')])).toEqual(['no_access'])
   await limited([])
