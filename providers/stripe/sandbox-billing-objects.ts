@@ -145,14 +145,13 @@ export interface LineSource {
   quantity: number
   period: Period
   isProration: boolean
-  subscription: string
-  /** The subscription's item that it is for. */
-  item: string
+  /** The subscription and its item that it is for; null: it is bought once. */
+  of: { subscription: string; item: string } | null
 }
 
 /** `invoiceItem` where the line comes of one. */
 export function newInvoiceLine(invoice: string, currency: string, source: LineSource, invoiceItem: string | null) {
-  const { amount, subscription, item, isProration: proration } = source
+  const { amount, isProration: proration } = source
   return {
     id: newId('il'),
     object: 'line_item' as const,
@@ -165,25 +164,30 @@ export function newInvoiceLine(invoice: string, currency: string, source: LineSo
     invoice,
     livemode: false,
     metadata: {},
-    parent: {
-      invoice_item_details: null,
-      subscription_item_details: {
-        invoice_item: invoiceItem,
-        proration,
-        proration_details: { credited_items: null },
-        subscription,
-        subscription_item: item,
-      },
-      type: 'subscription_item_details' as const,
-    },
+    parent: parentOf(source, invoiceItem),
     period: source.period,
     pretax_credit_amounts: [],
     pricing: pricingOf(source.price),
     quantity: source.quantity,
     quantity_decimal: String(source.quantity),
-    subscription,
+    subscription: source.of?.subscription ?? null,
     subtotal: amount,
     taxes: [],
+  }
+}
+
+function parentOf({ of, isProration: proration }: LineSource, invoiceItem: string | null) {
+  const details = { proration, proration_details: { credited_items: null } }
+  return {
+    invoice_item_details:
+      of || invoiceItem === null ? null : { ...details, invoice_item: invoiceItem, subscription: null },
+    subscription_item_details: of && {
+      ...details,
+      invoice_item: invoiceItem,
+      subscription: of.subscription,
+      subscription_item: of.item,
+    },
+    type: of ? ('subscription_item_details' as const) : ('invoice_item_details' as const),
   }
 }
 
@@ -191,9 +195,16 @@ function pricingOf({ id, product, unit_amount_decimal }: Price) {
   return { price_details: { price: id, product }, type: 'price_details' as const, unit_amount_decimal }
 }
 
-/** Waits for the next invoice of its subscription. */
-export function newInvoiceItem(date: number, customer: string, testClock: string | null, source: LineSource) {
-  const { amount, description, period, price, quantity, isProration, subscription } = source
+export interface NewInvoiceItem {
+  customer: string
+  testClock: string | null
+  source: LineSource
+  metadata?: Metadata | undefined
+}
+
+/** Waits for the next invoice of its subscription, or is put on one. */
+export function newInvoiceItem(date: number, { customer, testClock, source, metadata = {} }: NewInvoiceItem) {
+  const { amount, description, period, price, quantity, isProration, of } = source
   return {
     id: newId('ii'),
     object: 'invoiceitem' as const,
@@ -207,9 +218,12 @@ export function newInvoiceItem(date: number, customer: string, testClock: string
     discounts: [],
     invoice: orNull<string>(null),
     livemode: false,
-    metadata: {},
+    metadata,
     net_amount: amount,
-    parent: { subscription_details: { subscription }, type: 'subscription_details' as const },
+    parent: of && {
+      subscription_details: { subscription: of.subscription },
+      type: 'subscription_details' as const,
+    },
     period,
     pricing: pricingOf(price),
     proration: isProration,

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { Act } from './sandbox-acts.ts'
 import { type Invoice, isOver, type Subscription, subscriptionStatuses } from './sandbox-billing-objects.ts'
 import { listed, merged, metadata, nothing, orGone, paging, text, whole, yesNo } from './sandbox-forms.ts'
-import { close, collect, draftSeconds, finalize } from './sandbox-invoices.ts'
-import { pageOf } from './sandbox-lists.ts'
+import { addItem, begin, close, collect, draftSeconds, finalize } from './sandbox-invoices.ts'
+import { pageOf, partOf } from './sandbox-lists.ts'
 import { needAttached } from './sandbox-payments.ts'
 import { preview } from './sandbox-previews.ts'
 import { declined, invalid } from './sandbox-refusals.ts'
@@ -108,6 +108,48 @@ export const billingRoutes: Route[] = [
       return pageOf('/v1/invoices', found, page)
     },
   ),
+  route(
+    'POST /v1/invoices',
+    'invoices.create',
+    z.strictObject({
+      customer: text,
+      currency: z.string().length(3),
+      auto_advance: yesNo.default(false),
+      collection_method: z.literal('charge_automatically').optional(),
+      pending_invoice_items_behavior: z.literal('exclude').optional(),
+      description: text.optional(),
+      metadata: metadata.optional(),
+    }),
+    (act, { customer, currency, auto_advance: isAutomatic, description = null, metadata: given }) =>
+      begin(act, { customer, currency, isAutomatic, description, metadata: merged({}, given) }),
+  ),
+  route(
+    'POST /v1/invoiceitems',
+    'invoice_items.create',
+    z.strictObject({
+      customer: text,
+      invoice: text,
+      pricing: z.strictObject({ price: text }),
+      quantity: whole.default(1),
+      metadata: metadata.optional(),
+    }),
+    (act, { customer, invoice, pricing, quantity, metadata: given }) => {
+      const draft = act.need('invoice', invoice, 'invoice')
+      if (draft.customer !== customer) throw invalid('The invoice is of another customer.', { param: 'invoice' })
+      const price = act.need('price', pricing.price, 'pricing[price]')
+      return addItem(act, draft, { price, quantity, metadata: merged({}, given) })
+    },
+  ),
+  route('GET /v1/invoices/{id}/lines', 'invoices.lines', z.strictObject(paging), (act, page, id) =>
+    partOf(`/v1/invoices/${id}/lines`, act.need('invoice', id).lines.data, page),
+  ),
+  route(
+    'GET /v1/subscription_items',
+    'subscription_items.list',
+    z.strictObject({ ...paging, subscription: text }),
+    (act, { subscription, ...page }) =>
+      partOf('/v1/subscription_items', act.need('subscription', subscription, 'subscription').items.data, page),
+  ),
   route('POST /v1/invoices/create_preview', 'invoices.create_preview', preview.parameters, preview.answer),
   retrieval('GET /v1/invoices/{id}', 'invoices.retrieve', 'invoice'),
   route(
@@ -158,9 +200,16 @@ export const billingRoutes: Route[] = [
   route(
     'GET /v1/invoice_payments',
     'invoice_payments.list',
-    z.strictObject({ ...paging, invoice: text.optional() }),
-    (act, { invoice, ...page }) => {
-      const found = act.store.list('invoice_payment').filter((one) => (invoice ?? one.invoice) === one.invoice)
+    z.strictObject({
+      ...paging,
+      invoice: text.optional(),
+      payment: z.strictObject({ type: z.literal('payment_intent'), payment_intent: text }).optional(),
+    }),
+    (act, { invoice, payment, ...page }) => {
+      const found = act.store
+        .list('invoice_payment')
+        .filter((one) => (invoice ?? one.invoice) === one.invoice)
+        .filter((one) => (payment?.payment_intent ?? one.payment.payment_intent) === one.payment.payment_intent)
       return pageOf('/v1/invoice_payments', found, page)
     },
   ),

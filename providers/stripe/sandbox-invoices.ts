@@ -4,6 +4,7 @@ import {
   type Invoice,
   type LineSource,
   newInvoice,
+  newInvoiceItem,
   newInvoiceLine,
   newInvoicePayment,
   type Period,
@@ -11,11 +12,11 @@ import {
 } from './sandbox-billing-objects.ts'
 import { isHardDecline } from './sandbox-cards.ts'
 import { type CardError, newPaymentIntent, type PaymentIntent } from './sandbox-money-objects.ts'
-import type { PaymentMethod } from './sandbox-objects.ts'
+import type { PaymentMethod, Price } from './sandbox-objects.ts'
 import { defaultMethod, pay } from './sandbox-payments.ts'
 import { invalid } from './sandbox-refusals.ts'
 import { afterClosing, afterFailure, afterPayment, giveUp, nextAttempt, subscriptionOf } from './sandbox-statuses.ts'
-import { newId, own } from './sandbox-values.ts'
+import { type Metadata, newId, own } from './sandbox-values.ts'
 
 /** A draft that Stripe made by itself waits so long before it is collected. */
 export const draftSeconds = 3_600
@@ -35,7 +36,7 @@ export function draftInvoice(act: Act, { subscription, reason, lines, period, fi
   const customer = act.need('customer', subscription.customer)
   const waiting = act.store
     .list('invoiceitem', customer.id)
-    .filter((item) => item.invoice === null && item[own].source.subscription === subscription.id)
+    .filter((item) => item.invoice === null && item[own].source.of?.subscription === subscription.id)
   for (const item of waiting) act.save({ ...item, invoice: id })
   const draft = newInvoice(act.now(customer.id), {
     id,
@@ -51,6 +52,55 @@ export function draftInvoice(act: Act, { subscription, reason, lines, period, fi
   })
   const auto = { auto_advance: finalizesAt !== null, automatically_finalizes_at: finalizesAt }
   return act.save({ ...due(draft, customer.balance), ...auto }, 'invoice.created')
+}
+
+/** An invoice by itself; nothing is on it yet, and nobody collects it. */
+export function begin(
+  act: Act,
+  given: { customer: string; currency: string; isAutomatic: boolean; metadata: Metadata; description: string | null },
+): Invoice {
+  const customer = act.need('customer', given.customer, 'customer')
+  const now = act.now(customer.id)
+  const { currency, metadata, description } = given
+  const about = { id: newId('in'), customer, subscription: null, reason: 'manual' as const, lines: [] }
+  const draft = newInvoice(now, { ...about, currency, metadata, description, period: { start: now, end: now } })
+  const auto = {
+    auto_advance: given.isAutomatic,
+    automatically_finalizes_at: given.isAutomatic ? now + draftSeconds : null,
+  }
+  return act.save({ ...due(draft, customer.balance), ...auto }, 'invoice.created')
+}
+
+/** Puts something that is bought once on a draft. */
+export function addItem(
+  act: Act,
+  draft: Invoice,
+  { price, quantity, metadata }: { price: Price; quantity: number; metadata: Metadata },
+) {
+  if (draft.status !== 'draft') throw invalid('The invoice is no longer editable.', { code: 'invoice_not_editable' })
+  if (price.recurring) throw invalid('The price specified is recurring.', { param: 'pricing[price]' })
+  if (price.currency !== draft.currency) {
+    throw invalid('The price has another currency than the invoice.', { param: 'pricing[price]' })
+  }
+  const customer = act.need('customer', draft.customer)
+  const now = act.now(customer.id)
+  const source: LineSource = {
+    amount: (price.unit_amount ?? 0) * quantity,
+    description: act.store.get('product', price.product)?.name ?? price.id,
+    price,
+    quantity,
+    period: { start: now, end: now },
+    isProration: false,
+    of: null,
+  }
+  const made = newInvoiceItem(now, { customer: customer.id, testClock: customer.test_clock, source, metadata })
+  const item = act.save({ ...made, invoice: draft.id }, 'invoiceitem.created')
+  const line = newInvoiceLine(draft.id, draft.currency, source, item.id)
+  const total = draft.total + line.amount
+  const sums = { subtotal: total, subtotal_excluding_tax: total, total, total_excluding_tax: total }
+  const lines = { ...draft.lines, data: [...draft.lines.data, line] }
+  act.save({ ...due({ ...draft, ...sums, lines }, customer.balance) }, 'invoice.updated')
+  return item
 }
 
 /** What is to be paid after what the customer has to their credit, or owes. */

@@ -21,6 +21,16 @@ export function pageOf<T extends Listed>(url: string, oldestFirst: readonly T[],
   return listOf(url, all.slice(Math.max(0, before - limit), before), before > limit)
 }
 
+/** A page of what an object is made of, in its order. */
+export function partOf<T extends { id: string }>(
+  url: string,
+  all: readonly T[],
+  { limit, starting_after: id }: Paging,
+): List<T> {
+  const after = id === undefined ? 0 : all.findIndex((one) => one.id === id) + 1
+  return listOf(url, all.slice(after, after + limit), all.length > after + limit)
+}
+
 function isWithin(at: number, range: Paging['created']): boolean {
   if (range === undefined) return true
   const {
@@ -40,8 +50,16 @@ function placeOf(all: readonly Listed[], id: string, param: string): number {
 
 type Fields = Record<string, unknown>
 
+const deepest = 4
+
 /** Replaces ids on the asked paths by their objects: `data.latest_invoice.payments`. */
 export function expanded(act: Act, value: unknown, paths: readonly string[]): unknown {
+  const [tooDeep] = paths.filter((path) => path.split('.').length > deepest)
+  if (tooDeep !== undefined) {
+    throw invalid(`You cannot expand more than ${deepest} levels of a property. Property: ${tooDeep}`, {
+      param: 'expand',
+    })
+  }
   return paths.reduce((result, path) => along(act, result, path.split('.')), value)
 }
 

@@ -3,14 +3,14 @@ import type { Act } from './sandbox-acts.ts'
 import { checkoutLine, openSession } from './sandbox-checkout.ts'
 import { answerDispute, closeDispute, refund } from './sandbox-disputes.ts'
 import { listed, merged, metadata, nothing, paging, recurring, text, whole, yesNo } from './sandbox-forms.ts'
-import { pageOf } from './sandbox-lists.ts'
+import { pageOf, partOf } from './sandbox-lists.ts'
 import { type Charge, evidenceFields, newPaymentIntent } from './sandbox-money-objects.ts'
 import { newMeterEvent } from './sandbox-objects.ts'
 import { defaultMethod, methodBy, pay } from './sandbox-payments.ts'
 import { declined, invalid } from './sandbox-refusals.ts'
 import { type Route, retrieval, route } from './sandbox-routes.ts'
 import { expireSession } from './sandbox-time.ts'
-import { day, listOf, own } from './sandbox-values.ts'
+import { day, own } from './sandbox-values.ts'
 
 const Session = z.strictObject({
   mode: z.enum(['payment', 'subscription', 'setup']),
@@ -92,8 +92,8 @@ export const moneyRoutes: Route[] = [
     },
   ),
   retrieval('GET /v1/checkout/sessions/{id}', 'checkout.retrieve', 'checkout.session'),
-  route('GET /v1/checkout/sessions/{id}/line_items', 'checkout.line_items', z.strictObject(paging), (act, _, id) =>
-    listOf(`/v1/checkout/sessions/${id}/line_items`, act.need('checkout.session', id)[own].lines),
+  route('GET /v1/checkout/sessions/{id}/line_items', 'checkout.line_items', z.strictObject(paging), (act, page, id) =>
+    partOf(`/v1/checkout/sessions/${id}/line_items`, act.need('checkout.session', id)[own].lines, page),
   ),
   route('POST /v1/checkout/sessions/{id}/expire', 'checkout.expire', nothing, (act, _, id) => {
     const session = act.need('checkout.session', id)

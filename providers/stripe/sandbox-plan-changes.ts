@@ -79,7 +79,9 @@ export function applyPlan(act: Act, before: Subscription, change: PlanChange): C
   const at = change.prorationDate ?? now
   const prorations = isTrial || change.proration === 'none' ? [] : prorationsOf(before, after, at, restarts)
   const clock = before.test_clock
-  for (const line of prorations) act.save(newInvoiceItem(at, before.customer, clock, line), 'invoiceitem.created')
+  for (const source of prorations) {
+    act.save(newInvoiceItem(at, { customer: before.customer, testClock: clock, source }), 'invoiceitem.created')
+  }
   const isDue = restarts || (change.proration === 'always_invoice' && prorations.length > 0)
   if (!isDue) return { subscription: act.save(after, 'customer.subscription.updated'), invoice: null }
   return charged(act, before, after, change, restarts ? period : null)

@@ -142,7 +142,7 @@ export function lineFor(item: SubscriptionItem, period: Period): LineSource {
   const amount = (price.unit_amount ?? 0) * quantity
   const each = `${((price.unit_amount ?? 0) / 100).toFixed(2)} ${price.currency.toUpperCase()}`
   const description = `${quantity} × ${price.nickname ?? price.id} (at ${each} / ${price.recurring?.interval})`
-  return { amount, description, price, quantity, period, isProration: false, subscription, item: id }
+  return { amount, description, price, quantity, period, isProration: false, of: { subscription, item: id } }
 }
 
 function trialLine(item: SubscriptionItem, period: Period): LineSource {

@@ -31,7 +31,20 @@ export const own = '[sandbox]'
 
 /** As it goes over the wire. */
 export function wireText(value: unknown): string {
-  return JSON.stringify(value, (key, inner: unknown) => (key === own ? undefined : inner))
+  return JSON.stringify(value, (key, inner: unknown) => {
+    if (key === own) return undefined
+    return key !== '' && isLongList(inner)
+      ? { ...inner, has_more: true, data: inner.data.slice(0, mostEmbedded) }
+      : inner
+  })
+}
+
+/** Of a list that comes with the object it is of, so many are shown. */
+const mostEmbedded = 10
+
+function isLongList(value: unknown): value is List<unknown> {
+  if (typeof value !== 'object' || value === null || !('object' in value) || !('data' in value)) return false
+  return value.object === 'list' && Array.isArray(value.data) && value.data.length > mostEmbedded
 }
 
 export interface List<T> {

@@ -321,10 +321,15 @@ async function invoices(stripe: Stripe, happen: Happen, sandbox: TestSandbox) {
   await stripe.invoices.retrieve(open?.id ?? '', { expand: ['payments.data.payment.payment_intent'] })
   await stripe.subscriptions.update(id, { pause_collection: { behavior: 'keep_as_draft' } })
   await sandbox.advanceClock(31 * seconds.day)
+  await stripe.invoices.listLineItems(open?.id ?? '')
+  await stripe.subscriptionItems.list({ subscription: id })
   const [draft] = (await stripe.invoices.list({ subscription: id, status: 'draft' })).data
   await stripe.invoices.finalizeInvoice(draft?.id ?? '', { auto_advance: false })
   await happen('card.decline', { paymentMethod: card?.id, declineCode: null })
   await stripe.invoices.pay(draft?.id ?? '')
+  const alone = await stripe.invoices.create({ customer, currency: 'usd', metadata: { a: 'b' } })
+  await stripe.invoiceItems.create({ customer, invoice: alone.id, pricing: { price: 'price_pack' }, quantity: 2 })
+  await stripe.invoices.pay(alone.id)
 }
 
 async function money(stripe: Stripe, happen: Happen) {
