@@ -5,7 +5,18 @@ import type { BillingFacts, Money, ShownBilling } from '../workflows/contracts/s
 
 export type { InboundEvent, InboundFact } from '../workflows/contracts/inbound-events.ts'
 export type { RenderedEmail } from '../workflows/contracts/sending.ts'
-export type { BillingFacts, Money, ShownBilling } from '../workflows/contracts/subscriptions.ts'
+export type {
+  BillingFacts,
+  Dispute,
+  Money,
+  OpenInvoice,
+  PaidLine,
+  Payment,
+  Refund,
+  ShownBilling,
+  SubscriptionFacts,
+} from '../workflows/contracts/subscriptions.ts'
+export { stripeStatuses } from '../workflows/contracts/subscriptions.ts'
 
 /** The interfaces that the outside world fills: each is implemented by one or more folders under `providers/`. */
 

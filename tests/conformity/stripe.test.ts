@@ -4,11 +4,13 @@ import { Stripe } from 'stripe'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { loadConfig } from '../../config.ts'
+import { createStripe } from '../../providers/stripe/client.ts'
 import { createStripeSandbox } from '../../providers/stripe/sandbox.ts'
 import type { Exchange } from '../support/discovery.ts'
 import { eventually } from '../support/eventually.ts'
 import { startTestSandbox, type TestSandbox } from '../support/sandbox.ts'
 import { aCustomer, idOf, prices, seconds, stripeSecret } from '../support/stripe.ts'
+import { accountOfEverything, callEverything } from '../support/stripe-calls.ts'
 import { openStripeDescription } from '../support/stripe-description.ts'
 import { catchWebhooks } from '../support/webhook-catcher.ts'
 
@@ -21,7 +23,7 @@ const undescribed: string[] = []
 describe.skipIf(isAbsent)(
   `Stripe's description${isAbsent ? ' (skipped: no stripe.spec3.json in SPECS_DIR)' : ''}`,
   () => {
-    test('fits all that its SDK sends, the sandbox answers, and the webhooks that it sends', {
+    test('fits all that its SDK and our client send, the sandbox answers, and the webhooks that it sends', {
       timeout: 120_000,
     }, async () => {
       await using catcher = await catchWebhooks()
@@ -166,6 +168,9 @@ async function wholeLife(sandbox: TestSandbox): Promise<Exchange[]> {
   await subscriptions(stripe, happen)
   await invoices(stripe, happen, sandbox)
   await money(stripe, happen)
+  const { providers: baseUrl } = sandbox.urls
+  const named = await accountOfEverything(stripe, happen, () => sandbox.advanceClock(32 * seconds.day))
+  await callEverything(createStripe({ secretKey: 'sk_test_sandbox', baseUrl, fetch: recording }), named)
   let after: string | undefined
   do {
     const page = await stripe.events.list({ limit: 100, ...(after && { starting_after: after }) })

@@ -1,4 +1,6 @@
 import { Stripe } from 'stripe'
+import type { PlanOfPrice } from '../../activities/ports.ts'
+import { createStripe } from '../../providers/stripe/client.ts'
 import { startTestSandbox, type TestSandbox } from './sandbox.ts'
 import { catchWebhooks, type WebhookCatcher } from './webhook-catcher.ts'
 
@@ -61,3 +63,16 @@ export async function openStripe(): Promise<StripeWorld> {
     },
   }
 }
+
+/** Our client, at the sandbox. */
+export function billingOn(sandbox: TestSandbox, changes: Partial<Parameters<typeof createStripe>[0]> = {}) {
+  return createStripe({ secretKey: 'sk_test_sandbox', baseUrl: sandbox.urls.providers, timeoutMs: 10_000, ...changes })
+}
+
+/** What the prices stand for, in the catalogue of the tests of billing. */
+export const planOfPrice: PlanOfPrice = new Map([
+  ['price_scout', { planKey: 'scout' }],
+  ['price_hunter', { planKey: 'hunter' }],
+  ['price_command_yearly', { planKey: 'command' }],
+  ['price_pack', { planKey: 'calls-100' }],
+])

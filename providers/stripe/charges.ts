@@ -1,0 +1,116 @@
+import type { Stripe } from 'stripe'
+import { type BillingProvider, type Charged, ProviderError } from '../../activities/ports.ts'
+import { paymentIdsOf, readCustomer, readSubscriptions } from './account.ts'
+import { payBy, payingOf } from './cards.ts'
+import { Decline, rejected } from './errors.ts'
+import { refundStatus } from './facts.ts'
+import type { Call, Session } from './session.ts'
+import { idOf } from './values.ts'
+
+/** A bank's no is a result. */
+export async function charged(take: () => Promise<Charged>): Promise<Charged> {
+  try {
+    return await take()
+  } catch (error) {
+    if (error instanceof Decline) return { is: 'declined', code: error.code }
+    throw error
+  }
+}
+
+/** The id of what a customer pays with. Throws a Decline where there is nothing. */
+export async function payingId(session: Session, customerId: string, signal: AbortSignal): Promise<string> {
+  const [customer, subscriptions] = await Promise.all([
+    readCustomer(session, customerId, signal),
+    readSubscriptions(session, customerId, signal),
+  ])
+  if (customer === null) throw rejected('no_such_customer')
+  const paying = payingOf(customer, subscriptions)
+  if (paying === null) throw new Decline('no_payment_method')
+  return paying.card.id
+}
+
+/** What is paid, and given back, of what was billed already. */
+export function createCharges(session: Session): Pick<BillingProvider, 'payInvoice' | 'refund'> {
+  return { payInvoice, refund }
+
+  function payInvoice(id: string, cardId: string | null, key: string, signal: AbortSignal): Promise<Charged> {
+    const call: Call = { about: 'invoice', signal }
+    return charged(async () => {
+      const wanted = cardId ?? (await payerOf(id, call))
+      if (wanted === null) return { is: 'not_open' }
+      // The card is in the key: another one is another attempt, and an invoice is paid once whatever is tried.
+      const paid = await tryToPay(id, wanted, `${key}/${wanted}`, call)
+      if (paid === null) return { is: 'not_open' }
+      if (paid.status !== 'paid') return { is: 'declined', code: 'payment_processing' }
+      await keepPayingBy(wanted, paid, key, call)
+      return { is: 'paid' }
+    })
+  }
+
+  async function payerOf(invoiceId: string, call: Call): Promise<string | null> {
+    const { status, customer } = await session.ask(call, (stripe) => stripe.invoices.retrieve(invoiceId))
+    if (status !== 'open' || customer === null) return null
+    return payingId(session, idOf(customer), call.signal)
+  }
+
+  /** Null where nothing is to be paid any more. For that Stripe has no code that it holds to, so its state tells. */
+  async function tryToPay(id: string, cardId: string, key: string, call: Call): Promise<Stripe.Invoice | null> {
+    try {
+      return await session.act(call, key, (stripe, options) =>
+        stripe.invoices.pay(
+          id,
+          { ...payBy(cardId), off_session: true, expand: ['parent.subscription_details.subscription'] },
+          options,
+        ),
+      )
+    } catch (error) {
+      const isRefused = error instanceof ProviderError && error.outcome === 'rejected' && !(error instanceof Decline)
+      if (!isRefused) throw error
+      const { status } = await session.ask(call, (stripe) => stripe.invoices.retrieve(id))
+      if (status === 'open') throw error
+      return null
+    }
+  }
+
+  /** A subscription with a card of its own would ask that one again next time. That it paid stands, whatever comes of this. */
+  async function keepPayingBy(cardId: string, { parent }: Stripe.Invoice, key: string, call: Call): Promise<void> {
+    const subscription = parent?.subscription_details?.subscription
+    if (!subscription || typeof subscription === 'string' || !cardId.startsWith('pm_')) return
+    const own = subscription.default_payment_method
+    if (own === null || idOf(own) === cardId) return
+    try {
+      await session.act({ ...call, about: 'subscription' }, `${key}/${cardId}/keep`, (stripe, options) =>
+        stripe.subscriptions.update(subscription.id, { default_payment_method: cardId }, options),
+      )
+    } catch (error) {
+      const isOver = error instanceof ProviderError && (error.outcome === 'rejected' || error.outcome === 'unconfirmed')
+      if (!isOver) throw error
+    }
+  }
+
+  async function refund(
+    { paymentId, amount }: { paymentId: string; amount: number | null },
+    key: string,
+    signal: AbortSignal,
+  ) {
+    const call: Call = { about: 'payment', signal }
+    const by = paymentId.startsWith('in_') ? await paidBy(paymentId, call) : paymentId
+    const what = by.startsWith('pi_') ? { payment_intent: by } : { charge: by }
+    const made = await session.act(call, key, (stripe, options) =>
+      stripe.refunds.create({ ...what, ...(amount !== null && { amount }), metadata: { act_key: mark(key) } }, options),
+    )
+    return { refundId: made.id, amount: made.amount, status: refundStatus(made.status) }
+  }
+
+  /** The intent or charge that paid an invoice: one, of those that we have made. */
+  async function paidBy(invoice: string, call: Call): Promise<string> {
+    const { data } = await session.ask(call, (stripe) => stripe.invoicePayments.list({ invoice, limit: 100 }))
+    const [by, ...others] = data.filter(({ status }) => status === 'paid').flatMap(paymentIdsOf)
+    if (by === undefined) throw rejected('nothing_to_refund')
+    if (others.length > 0) throw rejected('several_payments')
+    return by
+  }
+}
+
+/** A metadata value's most at Stripe. */
+export const mark = (key: string): string => key.slice(0, 500)
