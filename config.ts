@@ -88,6 +88,7 @@ export const settings = z.object({
 
   BILLING_PORTAL_URL: webUrl.optional(),
   BILLING_OPERATOR_EMAIL: emailAddress.optional(),
+  BILLING_WIN_BACK_SEQUENCE: z.uuid('must be the id of a sequence').optional(),
 
   DRIP_QUANTUM_SECONDS: count.optional(),
   DRIP_LOOK_UP_AFTER_SECONDS: count.default(60),
@@ -337,7 +338,11 @@ function group(values: z.infer<typeof settings>, given: Environment) {
       /** Undefined: nothing that comes to the webhook can be believed. */
       webhookSecret: values.STRIPE_WEBHOOK_SECRET,
     },
-    billing: { portalUrl: values.BILLING_PORTAL_URL, operatorEmail: values.BILLING_OPERATOR_EMAIL },
+    billing: {
+      portalUrl: values.BILLING_PORTAL_URL,
+      operatorEmail: values.BILLING_OPERATOR_EMAIL,
+      winBackSequenceId: values.BILLING_WIN_BACK_SEQUENCE,
+    },
     drips: {
       quantumMs: (values.DRIP_QUANTUM_SECONDS ?? (values.NODE_ENV === 'production' ? 15 : 1)) * 1000,
       lookUpAfterMs: values.DRIP_LOOK_UP_AFTER_SECONDS * 1000,

@@ -219,6 +219,8 @@ export interface BillingAccount {
   shown: ShownBilling
   /** Of each payment every id by which Stripe may name it: intents and charges. */
   paymentIds: string[]
+  /** Of the person who pays, as they have given it there. */
+  email: string | null
 }
 
 /** What became of an attempt to take money. `declined`: the provider's code for it, which is safe to show. */
@@ -249,7 +251,7 @@ export interface ChangePreview {
   thenEachPeriod: Money
 }
 
-export interface BillingInvoice {
+interface BillingInvoice {
   id: string
   number: string | null
   status: string

@@ -9,6 +9,7 @@ import { createStripeWebhooks } from '../providers/stripe/webhook.ts'
 import { connectTemporal } from '../temporal-config/connection.ts'
 import { createStories } from '../temporal-config/stories.ts'
 import { createStorySchedules } from '../temporal-config/story-schedules.ts'
+import { createBilling } from '../workers/billing-provider.ts'
 import { createApi } from './app.ts'
 import type { WebhookSource } from './webhooks.ts'
 
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
       stories: createStories(client),
       schedules: createStorySchedules(client),
       webhooks: [resendWebhooks(config), stripeWebhooks(config)],
-      billing: null,
+      billing: createBilling(config),
       clock: () => new Date(),
       log,
     },

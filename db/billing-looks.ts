@@ -24,6 +24,22 @@ export async function findBillingContact(tx: Tx): Promise<string | null> {
   return row?.contactId ?? null
 }
 
+/** Of which address the contact is that stands for the organisation; null: there is none. */
+export async function findPayer(tx: Tx): Promise<Buffer | null> {
+  const [row] = await tx<{ emailHash: Buffer | null }[]>`
+    select email_hash from stripe_customers where organisation_id = current_organisation()`
+  return row?.emailHash ?? null
+}
+
+export async function keepPayer(
+  tx: Tx,
+  { contactId, emailHash }: { contactId: string; emailHash: Buffer },
+): Promise<void> {
+  await tx`
+    update stripe_customers set contact_id = ${contactId}, email_hash = ${emailHash}
+    where organisation_id = current_organisation()`
+}
+
 /** When it was last seen how it stands; null: never. */
 export async function lastSeenAt(tx: Tx): Promise<Date | null> {
   const [row] = await tx<{ seenAt: Date }[]>`
@@ -49,7 +65,8 @@ export interface Look {
   seenAt: Date
 }
 
-export async function saveLook(tx: Tx, look: Look): Promise<void> {
+/** Returns the payments that nobody knew before. */
+export async function saveLook(tx: Tx, look: Look): Promise<string[]> {
   const { facts, shown, decision, paymentIds, seenAt } = look
   const json = (value: unknown) => tx`${JSON.stringify(value)}::text::jsonb`
   await tx`
@@ -59,9 +76,11 @@ export async function saveLook(tx: Tx, look: Look): Promise<void> {
       is_frozen = excluded.is_frozen, timers = excluded.timers, seen_at = excluded.seen_at`
   await saveSubscriptions(tx, look)
   await saveDunning(tx, look)
-  if (paymentIds.length === 0) return
-  await tx`
-    insert into stripe_payments (stripe_id) select unnest(${[...paymentIds]}::text[]) on conflict (stripe_id) do nothing`
+  if (paymentIds.length === 0) return []
+  const added = await tx<{ stripeId: string }[]>`
+    insert into stripe_payments (stripe_id) select unnest(${[...paymentIds]}::text[])
+    on conflict (stripe_id) do nothing returning stripe_id`
+  return added.map(({ stripeId }) => stripeId)
 }
 
 async function saveSubscriptions(tx: Tx, { facts, decision, planVersions, seenAt }: Look): Promise<void> {

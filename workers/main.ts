@@ -13,6 +13,8 @@ import { createSiteReader } from '../providers/websites/client.ts'
 import { applyTemporalConfig } from '../temporal-config/apply.ts'
 import { connectionSettings, connectTemporal } from '../temporal-config/connection.ts'
 import { createStories } from '../temporal-config/stories.ts'
+import { builtInBillingPolicy } from '../workflows/contracts/subscriptions.ts'
+import { billingOrRefusal, checkPrices } from './billing-provider.ts'
 import { buildBundle } from './build-bundle.ts'
 import { siteSettings } from './site-settings.ts'
 import { createWorkers } from './workers.ts'
@@ -35,6 +37,8 @@ async function main(): Promise<void> {
   const client = connectTemporal(config.temporal)
   await client.withDeadline(Date.now() + applyMs, () => applyTemporalConfig(client))
   const sites = createSiteReader(siteSettings(config))
+  const billing = billingOrRefusal(config)
+  await checkPrices(config, billing, log)
 
   const workers = await createWorkers(
     {
@@ -45,6 +49,11 @@ async function main(): Promise<void> {
       sites,
       sheets: sheetExport(config),
       email: emailChannel(config),
+      billing,
+      prices: config.stripe.prices,
+      billingPolicy: builtInBillingPolicy,
+      notices: config.billing,
+      winBackSequenceId: config.billing.winBackSequenceId ?? null,
       clock: () => new Date(),
       drips: { ...config.drips, publicUrl: config.publicUrl },
       siteConcurrency: config.sites.concurrency,

@@ -1,12 +1,19 @@
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker'
 import type { Sql } from 'postgres'
+import { createBillingActActivities } from '../activities/billing/acts.ts'
+import { createBillingLookActivities } from '../activities/billing/look.ts'
+import { createBillingNotices, type NoticeSettings } from '../activities/billing/notices.ts'
+import { createPayers } from '../activities/billing/payers.ts'
+import { createReconciliationActivities } from '../activities/billing/reconciliation.ts'
+import { createBillingRequestActivities } from '../activities/billing/requests.ts'
+import { createWinBack } from '../activities/billing/win-back.ts'
 import { createCampaignActivities } from '../activities/campaigns.ts'
 import type { Clock } from '../activities/clock.ts'
 import { advanceBeatMs, createDripActivities, type DripSettings } from '../activities/drips.ts'
 import { createEnrollingActivities } from '../activities/enrolling.ts'
 import { createFailureInterceptor } from '../activities/failures.ts'
 import { createOutboxActivities } from '../activities/outbox.ts'
-import type { BusinessSearch, EmailChannel, SheetExport, SiteReader } from '../activities/ports.ts'
+import type { BillingProvider, BusinessSearch, EmailChannel, SheetExport, SiteReader } from '../activities/ports.ts'
 import { createSavedSearchActivities } from '../activities/saved-searches.ts'
 import { createScoreActivities } from '../activities/scores.ts'
 import { createSearchActivities } from '../activities/searches.ts'
@@ -15,6 +22,7 @@ import { createSiteActivities } from '../activities/sites.ts'
 import type { Database } from '../db/client.ts'
 import type { Delivery } from '../db/outbox.ts'
 import { sendsQueue, sitesQueue, storiesQueue } from '../temporal-config/task-queues.ts'
+import type { BillingPolicy } from '../workflows/contracts/subscriptions.ts'
 
 /** The outside world, as activities see it. */
 export interface World {
@@ -25,6 +33,13 @@ export interface World {
   sites: SiteReader
   sheets: SheetExport
   email: EmailChannel
+  billing: BillingProvider
+  /** The ids of prices at the provider, by the settings that hold them. */
+  prices: Readonly<Record<string, string>>
+  billingPolicy: BillingPolicy
+  notices: NoticeSettings
+  /** The platform's sequence for those who have left; null: nobody is asked back. */
+  winBackSequenceId: string | null
   clock: Clock
   drips: DripSettings
   /** How many sites one batch reads at a time. */
@@ -64,6 +79,7 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
     interceptors: { activity: [() => ({ inbound: createFailureInterceptor(world.logUnexpected) })] },
   } satisfies Partial<WorkerOptions>
   const { advance, ...cohorts } = createDripActivities(world)
+  const { reconcileCustomers, findUnknownCustomers, ...reconciliation } = createReconciliationActivities(world)
   return Promise.all([
     Worker.create({
       ...shared,
@@ -77,6 +93,8 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
         ...createEnrollingActivities(world),
         ...createSavedSearchActivities(world),
         ...createOutboxActivities(world),
+        ...createBillingActivities(world),
+        ...reconciliation,
         ...cohorts,
       },
     }),
@@ -88,6 +106,8 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
         ...createSearchActivities(world),
         ...createSiteActivities({ ...world, concurrency: world.siteConcurrency }),
         ...createSheetActivities({ ...world, chunkRows: world.sheetChunkRows }),
+        reconcileCustomers,
+        findUnknownCustomers,
       },
     }),
     Worker.create({
@@ -99,4 +119,14 @@ export async function createWorkers(world: World, settings: WorkerSettings): Pro
       activities: { advance },
     }),
   ])
+}
+
+/** What the story of a subscription looks at and does. */
+function createBillingActivities(world: World) {
+  const notices = createBillingNotices({ ...world, lookUpAfterMs: world.drips.lookUpAfterMs })
+  return {
+    ...createBillingLookActivities({ ...world, keepPayer: createPayers(world), ...notices }),
+    ...createBillingActActivities({ ...world, winBack: createWinBack(world), ...notices }),
+    ...createBillingRequestActivities(world),
+  }
 }

@@ -1,11 +1,15 @@
 import { type ActEnd, beginAct, endAct, nextAttempt } from '../../db/billing-acts.ts'
 import type { Tx } from '../../db/client.ts'
 import { clawBack, grantCredits } from '../../db/credits.ts'
+import type { MessageStatus } from '../../workflows/contracts/sending.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import { decisionTime } from '../clock.ts'
-import { type Charged, ProviderError } from '../ports.ts'
+import { ProviderError } from '../ports.ts'
+import { chargeEnd } from './charge-ends.ts'
 import type { BillingWorld } from './look.ts'
+import type { NoticeAct } from './notice-words.ts'
 import { applyWaitingChange } from './plan-changes.ts'
+import { topUp } from './top-ups.ts'
 
 export type BillingActActivities = ReturnType<typeof createBillingActActivities>
 
@@ -17,13 +21,11 @@ export interface DueAct {
 }
 
 export interface BillingActWorld extends BillingWorld {
-  /** Tells a customer, or the operator, of something; once by the act's key. */
-  sendNotice: (due: DueAct & { act: NoticeAct }) => Promise<ActEnd>
+  /** Tells a customer, or the operator, of something; once by the act's key. What is unclear is followed up by later looks. */
+  sendNotice: (due: DueAct & { act: NoticeAct }) => Promise<{ status: MessageStatus; reason: string | null }>
   /** Has somebody who has left enrolled where they are asked back. */
   winBack: (due: DueAct & { act: Extract<Act, { is: 'win_back' }> }) => Promise<ActEnd>
 }
-
-export type NoticeAct = Extract<Act, { is: 'notice' | 'tell_operator' }>
 
 const providerMs = 30_000
 
@@ -68,11 +70,15 @@ export function createBillingActActivities(world: BillingActWorld) {
   async function outside(due: DueAct, key: string): Promise<ActEnd> {
     const { organisationId, act } = due
     const signal = AbortSignal.timeout(providerMs)
-    if (act.is === 'notice' || act.is === 'tell_operator') return sendNotice({ ...due, act })
+    if (act.is === 'notice' || act.is === 'tell_operator') {
+      const { status, reason } = await sendNotice({ ...due, act })
+      return { status: 'done', outcome: reason ?? status }
+    }
     if (act.is === 'win_back') return winBack({ ...due, act })
     if (act.is === 'charge') return chargeEnd(await billing.payInvoice(act.invoiceId, act.cardId, key, signal))
     if (act.is === 'change_plan')
       return applyWaitingChange(world, { ...due, organisationId, requestId: act.changeId, key })
+    if (act.is === 'top_up') return topUp(world, { organisationId, act, key, signal })
     return done
   }
 }
@@ -99,13 +105,6 @@ function withinRows(act: Act): ((tx: Tx, now: Date) => Promise<ActEnd>) | null {
 }
 
 const done: ActEnd = { status: 'done', outcome: null }
-
-export function chargeEnd(charged: Charged): ActEnd {
-  if (charged.is === 'paid') return done
-  return charged.is === 'declined'
-    ? { status: 'failed', outcome: charged.code }
-    : { status: 'done', outcome: 'not_open' }
-}
 
 /** A provider that has stored a failure of its own under a key would answer with it for a day: it is asked under another. */
 export const keyOf = ({ key }: { key: string }, attempt: number): string =>

@@ -1,8 +1,14 @@
+import { randomUUID } from 'node:crypto'
+import type { Sql } from 'postgres'
 import { recordBillingEvents } from '../../db/billing-acts.ts'
 import { findCustomer, lastSeenAt, lockCustomer, saveLook } from '../../db/billing-looks.ts'
 import { billingMemory, type KnownSubscription, knownSubscriptions } from '../../db/billing-memory.ts'
+import { adoptUnmatched } from '../../db/billing-routing.ts'
 import type { Database, Tx } from '../../db/client.ts'
+import { creditWatch } from '../../db/credit-top-ups.ts'
+import { saveEntitlements, wakeForEntitlements } from '../../db/entitlements.ts'
 import { findPlanVersion, listPlans } from '../../db/plans.ts'
+import type { Entitlements } from '../../workflows/contracts/entitlements.ts'
 import type { Plan } from '../../workflows/contracts/plans.ts'
 import type { BillingLook, LifecycleState } from '../../workflows/contracts/subscription-lifecycle.ts'
 import {
@@ -13,6 +19,7 @@ import {
 } from '../../workflows/contracts/subscriptions.ts'
 import { decideBilling } from '../../workflows/rules/billing-decision.ts'
 import { timelineOf } from '../../workflows/rules/billing-timeline.ts'
+import { decideEntitlements } from '../../workflows/rules/entitlements.ts'
 import { type Clock, decisionTime } from '../clock.ts'
 import { needsRepair } from '../failures.ts'
 import type { BillingAccount, BillingProvider } from '../ports.ts'
@@ -29,6 +36,15 @@ export interface BillingWorld {
   clock: Clock
 }
 
+export interface BillingLookWorld extends BillingWorld {
+  /** For what was told before anybody knew whose it is. */
+  system: Sql
+  /** Keeps whom the notices go to. */
+  keepPayer: (organisationId: string, email: string | null, now: Date) => Promise<void>
+  /** Goes on with notices that have not gone yet, or may have; tells when to ask again, in ms since the epoch. */
+  followUpNotices: (asked: { organisationId: string; now: number }) => Promise<{ again: number | null }>
+}
+
 /** Below the time that an activity has. */
 const providerMs = 40_000
 
@@ -36,9 +52,11 @@ const nothing: BillingAccount = {
   facts: { subscriptions: [], openInvoices: [], payments: [], refunds: [], disputes: [], card: null },
   shown: { card: null, openInvoices: [], disputes: [], subscriptions: [] },
   paymentIds: [],
+  email: null,
 }
 
-export function createBillingLookActivities({ database, billing, prices, billingPolicy, clock }: BillingWorld) {
+export function createBillingLookActivities(world: BillingLookWorld) {
+  const { database, system, billing, prices, billingPolicy, clock, keepPayer, followUpNotices } = world
   return {
     /**
      * Fetches what the provider has of an organisation, decides by it and by what we remember, and writes down how it stands. Returns what
@@ -53,30 +71,38 @@ export function createBillingLookActivities({ database, billing, prices, billing
       }))
       if (customerId === null) return idle
       const account = await billing.fetchAccount(customerId, plans, AbortSignal.timeout(providerMs))
-      return as(async (tx) => {
+      await keepPayer(organisationId, account?.email ?? null, begunAt)
+      const { again } = await followUpNotices({ organisationId, now })
+      const { seen, newPayments } = await as(async (tx) => {
         if ((await lockCustomer(tx)) === null) throw needsRepair('stripe:no_such_customer')
-        const seen = await decide(tx, { organisationId, account: account ?? nothing, at: begunAt })
+        const decided = await decide(tx, { organisationId, account: account ?? nothing, at: begunAt })
         // Another look that began later has been written meanwhile: what this one saw is old.
         const before = await lastSeenAt(tx)
-        if (before === null || before <= begunAt) await save(tx, seen)
-        return lookOf(seen.decision)
+        const isNewest = before === null || before <= begunAt
+        return { seen: decided, newPayments: isNewest ? await save(tx, decided) : [] }
       })
+      // Their events are the story's, which is looking already.
+      if (newPayments.length > 0)
+        await adoptUnmatched({ database, system }, newPayments, { requestId: randomUUID(), now: begunAt })
+      return lookOf(seen, again)
     },
   }
 
   async function decide(
     tx: Tx,
     { organisationId, account, at }: { organisationId: string; account: BillingAccount; at: Date },
-  ) {
+  ): Promise<Seen> {
     const { facts } = account
     const known = await knownSubscriptions(tx)
     const { plans, versions } = await plansOf(tx, known)
     const memory = await billingMemory(tx, known)
-    const situation = { organisationId, facts, memory, plans, policy: billingPolicy, now: at.getTime() }
-    return { account, known, versions, decision: decideBilling(situation), at }
+    const credits = await creditWatch(tx, at)
+    const situation = { organisationId, facts, memory, plans, policy: billingPolicy, credits, now: at.getTime() }
+    const decision = decideBilling(situation)
+    return { account, known, versions, decision, at, ...decideEntitlements(situation, decision) }
   }
 
-  async function save(tx: Tx, { account, known, versions, decision, at }: Awaited<ReturnType<typeof decide>>) {
+  async function save(tx: Tx, { account, known, versions, decision, at, entitlements }: Seen) {
     const { facts, shown, paymentIds } = account
     const before = known.map(({ id, state, planVersions }) => ({
       id,
@@ -85,8 +111,24 @@ export function createBillingLookActivities({ database, billing, prices, billing
     }))
     await recordBillingEvents(tx, timelineOf(before, { facts, decision, now: at.getTime() }))
     const planVersions = versionsOf(facts, known, versions)
-    await saveLook(tx, { facts, shown, decision, planVersions, paymentIds, seenAt: at })
+    const newPayments = await saveLook(tx, { facts, shown, decision, planVersions, paymentIds, seenAt: at })
+    // Whoever waits for what the plans did not give; the sweep tells them, within the minute.
+    if (await saveEntitlements(tx, entitlements, at))
+      await wakeForEntitlements(tx, { requestId: randomUUID(), now: at })
+    return newPayments
   }
+}
+
+/** What a look comes to. */
+interface Seen {
+  account: BillingAccount
+  known: KnownSubscription[]
+  versions: ReadonlyMap<string, number>
+  decision: BillingDecision
+  entitlements: Entitlements | null
+  /** When they change by themselves: ms since the epoch. */
+  changesAt: number | null
+  at: Date
 }
 
 /** The catalogue as this organisation has bought of it: a plan that it has keeps the version by which it was bought. */
@@ -126,8 +168,11 @@ function versionsOf(
   )
 }
 
-function lookOf({ subscriptions, access, isFrozen, acts, timers }: BillingDecision): BillingLook {
-  const [next] = timers
+function lookOf({ decision, changesAt }: Seen, noticesAgain: number | null): BillingLook {
+  const { subscriptions, access, isFrozen, acts, timers } = decision
+  const month = changesAt === null ? [] : [{ at: changesAt, what: 'next_month' }]
+  const notices = noticesAgain === null ? [] : [{ at: noticesAgain, what: 'unclear_notices' }]
+  const [next] = [...timers, ...month, ...notices].toSorted((one, other) => one.at - other.at)
   const states = subscriptions.map(({ state }) => state)
   const state: LifecycleState = subscriptionStates.find((one) => states.includes(one)) ?? 'none'
   return { state, access, isFrozen, acts, next: next ? { at: next.at, what: next.what } : null }

@@ -1,5 +1,6 @@
 import type { ActEnd } from '../../db/billing-acts.ts'
 import { lastFacts } from '../../db/billing-looks.ts'
+import type { Tx } from '../../db/client.ts'
 import { findPlan } from '../../db/plans.ts'
 import { endRequest, lockRequest } from '../../db/requested-billing.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
@@ -20,16 +21,23 @@ interface NowChanged {
 
 const providerMs = 30_000
 
+/** The id at the provider of a plan's price; undefined: there is none. */
+export async function priceOf(
+  tx: Tx,
+  { planKey, priceKey }: { planKey: string; priceKey: string },
+  prices: BillingWorld['prices'],
+): Promise<string | undefined> {
+  const plan = await findPlan(tx, planKey)
+  const price = plan?.definition.prices.find((one) => one.key === priceKey)
+  return price && prices[price.setting]
+}
+
 /** Changes what is subscribed to, and charges the difference at once: what is declined changes nothing. Throws ProviderError. */
 export async function changePlanNow(
   { billing, database, prices }: BillingWorld,
   { organisationId, request, key, isLate = false }: NowChanged,
 ): Promise<Charged> {
-  const priceId = await database.as(organisationId, async (tx) => {
-    const plan = await findPlan(tx, request.planKey)
-    const price = plan?.definition.prices.find((one) => one.key === request.priceKey)
-    return price && prices[price.setting]
-  })
+  const priceId = await database.as(organisationId, (tx) => priceOf(tx, request, prices))
   if (priceId === undefined) throw new ProviderError('stripe', 'rejected', 'no_such_price')
   const { subscriptionId, when } = request
   const money = when === 'now' || isLate ? 'with_proration' : 'without'

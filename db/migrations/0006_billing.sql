@@ -247,8 +247,9 @@ end $$;
 create table stripe_customers (
   organisation_id uuid primary key default current_organisation() references organisations,
   stripe_id text not null unique check (length(stripe_id) between 1 and 255),
-  -- Whom the notices go to: a contact of the platform's organisation.
+  -- Whom the notices go to: a contact of the platform's organisation, and of which address it was last known.
   contact_id uuid,
+  email_hash bytea,
   created_at timestamptz not null
 );
 call isolate_by_organisation('stripe_customers');

@@ -36,6 +36,7 @@ export function billingOf(account: Account, plans: PlanOfPrice, now: number): Bi
     },
     shown: shownOf(account, open, disputes, paying),
     paymentIds: paymentIds(account),
+    email: account.customer.email,
   }
 }
 

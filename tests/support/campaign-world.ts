@@ -10,13 +10,16 @@ import {
 import type { Clock } from '../../activities/clock.ts'
 import { type Campaign, type CampaignToInsert, findCampaign, insertCampaign } from '../../db/campaigns.ts'
 import { deliverDue, enqueueStart } from '../../db/outbox.ts'
+import { standInPriceIds } from '../../dev/stripe-prices.ts'
 import { createResend } from '../../providers/resend/client.ts'
 import { createSerpapi } from '../../providers/serpapi/client.ts'
+import { createStripe } from '../../providers/stripe/client.ts'
 import { createSiteReader } from '../../providers/websites/client.ts'
 import { createStories, type Stories } from '../../temporal-config/stories.ts'
 import { createWorkers, type World } from '../../workers/workers.ts'
 import type { CampaignDefinition } from '../../workflows/contracts/prospect-campaign.schema.ts'
 import { campaignId as workflowIdOf } from '../../workflows/contracts/prospect-campaign.ts'
+import { builtInBillingPolicy } from '../../workflows/contracts/subscriptions.ts'
 import { emptyDefinition } from './campaign-rows.ts'
 import { googleSheets } from './google.ts'
 import type { TestOrganisation } from './organisation.ts'
@@ -67,6 +70,11 @@ export function campaignWorld(
     search: createSerpapi({ apiKey: 'test', baseUrl: sandbox.urls.serpapi }),
     sheets: googleSheets(sandbox),
     email: createResend({ apiKey: 'test', baseUrl: sandbox.urls.resend, timeoutMs: 2_000 }),
+    billing: createStripe({ secretKey: 'sk_test_sandbox', baseUrl: sandbox.urls.providers }),
+    prices: standInPriceIds({}),
+    billingPolicy: builtInBillingPolicy,
+    notices: { portalUrl: undefined, operatorEmail: undefined },
+    winBackSequenceId: null,
     sites: createSiteReader({
       allowAddresses: [addressOf(sandbox.urls.sites), addressOf(sandbox.urls.sitesTls)],
       testHosts: { http: sandbox.urls.sites, https: sandbox.urls.sitesTls },

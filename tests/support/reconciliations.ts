@@ -48,7 +48,7 @@ function standInBilling(subscribersPerPage = 2): StandInBilling {
         billing.asked.push(customerId)
         const facts = billing.facts.get(customerId)
         const shown = { card: null, openInvoices: [], disputes: [], subscriptions: [] }
-        return facts === undefined ? null : { facts, shown, paymentIds: [`pi_of_${customerId}`] }
+        return facts === undefined ? null : { facts, shown, paymentIds: [`pi_of_${customerId}`], email: null }
       },
       async listSubscribers({ after }) {
         const from = Number(after ?? 0)

@@ -47,9 +47,9 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
     answers: new Map<string, RequestOutcome>(),
   })
   const of = (organisationId: string) => {
-    const story = stories.get(organisationId)
-    if (!story) throw new Error('nobody has begun this story')
-    return story
+    const begun = stories.get(organisationId)
+    if (!begun) throw new Error('nobody has begun this story')
+    return begun
   }
 
   // One for all: the server waits for those who left it with a task, and its clock stands still meanwhile.

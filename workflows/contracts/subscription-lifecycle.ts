@@ -8,7 +8,7 @@ export interface SubscriptionLifecycleInput {
 }
 
 /** Between two runs. */
-export interface CarriedLifecycle {
+interface CarriedLifecycle {
   /** When it looks by itself at the latest: ms since the epoch. */
   lookAt: number
 }

@@ -18,6 +18,9 @@ export function planCredits(situation: BillingSituation): Planned[] {
   ]
 }
 
+/** Shorter than a year, and longer than what is tried as a rule. */
+const longestTrialMs = durationMs('P300D')
+
 type PlannedGrant = Planned & { act: { is: 'grant_credits' } & DueGrant }
 
 interface Sum {
@@ -30,7 +33,7 @@ interface Sum {
   rolls: number
 }
 
-/** One grant for each type and end. What a change of plan credits for the old one counts against what it charges for the new. */
+/** One grant for each type and end, of a year twelve times a month's. What a change of plan credits for the old one counts against what it charges for the new. */
 function grantsOf(payment: Payment, newest: ReadonlyMap<string, number>, situation: BillingSituation): PlannedGrant[] {
   const outlastMs = durationMs(situation.policy.creditsOutlast)
   return sumsOf(payment, situation.plans).flatMap(({ key, type, source, paidFor, isWholePeriod, ...sum }) => {
@@ -59,7 +62,9 @@ function grantsOf(payment: Payment, newest: ReadonlyMap<string, number>, situati
 
 function sumsOf({ lines }: Payment, plans: readonly Plan[]): Sum[] {
   const sums = new Map<string, Sum>()
-  for (const { planKey, quantity, subscription, share, source } of lines) {
+  for (const line of lines) {
+    const { planKey, quantity, subscription, share, source } = line
+    const months = monthsOf(line)
     for (const { type, amount, rollsOver } of plans.find(({ key }) => key === planKey)?.credits ?? []) {
       const key = `${type}/${source}/${subscription?.period.endsAt ?? 'for-good'}`
       const sum = sums.get(key) ?? {
@@ -74,12 +79,19 @@ function sumsOf({ lines }: Payment, plans: readonly Plan[]): Sum[] {
       sums.set(key, {
         ...sum,
         isWholePeriod: sum.isWholePeriod || share === 1,
-        amount: sum.amount + amount * quantity * share,
-        rolls: sum.rolls + rollsOver * quantity * share,
+        amount: sum.amount + amount * months * quantity * share,
+        rolls: sum.rolls + rollsOver * months * quantity * share,
       })
     }
   }
   return [...sums.values()].toSorted((one, other) => (one.key < other.key ? -1 : 1))
+}
+
+/** Credits are told for a month. The trial of what is then paid by the year is none. */
+function monthsOf({ subscription, share }: PaidLine): number {
+  if (subscription?.every !== 'P1Y') return 1
+  const { startsAt, endsAt } = subscription.period
+  return share === 1 && endsAt - startsAt < longestTrialMs ? 1 : 12
 }
 
 /** Of each grant the share of the payment that went back, so that several parts of it take as much as the whole at once. */

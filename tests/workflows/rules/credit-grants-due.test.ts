@@ -65,6 +65,18 @@ test('a year from a leap day ends on the last of February', () => {
   expect(grant).toMatchObject({ rollsOver: { until: at('2030-02-28') + 2 * hourMs } })
 })
 
+test('a year brings twelve times the credits of a month, its trial and a part of it no more than that', () => {
+  const by = (line: PaidLine) => ({
+    ...line,
+    subscription: line.subscription && { ...line.subscription, every: 'P1Y' as const },
+  })
+  const amountOf = (line: PaidLine) =>
+    creditActs({ payments: [payment([line])] }, at('2030-01-01')).map((act) => act.is === 'grant_credits' && act.amount)
+  expect(amountOf(by(period('2026-06-01', '2027-06-01')))).toEqual([1_200])
+  expect(amountOf(by(period('2026-06-01', '2026-06-15')))).toEqual([100])
+  expect(amountOf({ ...by(period('2027-05-01', '2027-06-01')), share: 0.1 })).toEqual([120])
+})
+
 test('what is bought once stays, times its number', () => {
   const pack: PaidLine = { planKey: 'calls-100', quantity: 3, subscription: null, share: 1, source: 'purchase' }
   expect(creditActs({ payments: [payment([pack])] })).toMatchObject([

@@ -1,0 +1,175 @@
+import { expect, test } from 'vitest'
+import { billingStories } from '../../support/billing-story.ts'
+
+const stories = await billingStories()
+const { newCustomer } = stories
+
+const states = async (one: { subscriptions(): Promise<{ state: string }[]> }) =>
+  (await one.subscriptions()).map(({ state }) => state)
+const noticesOf = (acts: readonly { is: string }[]) =>
+  acts.flatMap((act) => ('notice' in act ? [String(act.notice)] : []))
+const typesOf = async (one: { timeline(): Promise<{ type: string }[]> }) =>
+  (await one.timeline()).map(({ type }) => type)
+
+test('a checkout brings access and the credits of its period, each period anew', async () => {
+  const one = await newCustomer()
+  expect(await one.settle()).toMatchObject({ state: 'none', access: 'none', acts: [] })
+  expect(await one.checkOut('STRIPE_PRICE_SCOUT')).toMatchObject({ state: 'active', access: 'full' })
+  expect(await one.balances()).toEqual([{ type: 'call_seconds', balance: 3_600 }])
+  // The renewal's notice comes a week ahead, and the period's credits roll over in part.
+  expect(await one.wait(32)).toMatchObject({ state: 'active', access: 'full' })
+  expect(noticesOf(one.told())).toEqual(['renewal'])
+  expect(await one.balances()).toEqual([{ type: 'call_seconds', balance: 3_600 + 1_800 }])
+  expect(await typesOf(one)).toEqual([
+    'subscription.started',
+    'invoice.paid',
+    'billing.grant_credits',
+    'billing.notice',
+    'invoice.paid',
+    'billing.grant_credits',
+  ])
+})
+
+test('a payment that fails is asked for in steps, access lessens, and a new card is charged at once', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT', { trialDays: 7, card: 'pm_card_chargeCustomerFail' })
+  expect(await states(one)).toEqual(['trialing'])
+  await one.wait(8)
+  expect(await states(one)).toEqual(['past_due'])
+  expect(await one.wait(9)).toMatchObject({ state: 'grace', access: 'reduced' })
+  expect(await one.wait(20)).toMatchObject({ state: 'suspended', access: 'none' })
+  expect((await one.cases()).map(({ status }) => status)).toEqual(['exhausted'])
+  expect(await one.newCard('pm_card_visa')).toMatchObject({ state: 'active', access: 'full' })
+  expect((await one.cases()).map(({ status }) => status)).toEqual(['recovered'])
+  expect(noticesOf(one.told())).toEqual([
+    'trial_ending',
+    'trial_ending',
+    'payment_failed',
+    'payment_failed',
+    'payment_failed',
+    'access_reduced',
+    'payment_failed',
+    'payment_failed',
+    'access_revoked',
+    'renewal',
+  ])
+  expect(await typesOf(one)).toContain('subscription.recovered')
+})
+
+test('a change of plan is charged at once or not made at all, and one for the end of the period waits for it', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT')
+  const { subscriptions } = await one.facts()
+  const subscriptionId = subscriptions[0]?.id ?? ''
+  await one.wait(10)
+  const up = { kind: 'change_plan', subscriptionId, planKey: 'hunter', priceKey: 'monthly-249', when: 'now' } as const
+  expect(await one.ask(up)).toMatchObject({ is: 'done' })
+  const after = await one.facts()
+  expect(after.subscriptions[0]?.items.map(({ planKey }) => planKey)).toEqual(['hunter'])
+  expect(after.payments).toHaveLength(2)
+  const down = {
+    kind: 'change_plan',
+    subscriptionId,
+    planKey: 'scout',
+    priceKey: 'monthly',
+    when: 'period_end',
+  } as const
+  expect(await one.ask(down)).toMatchObject({ is: 'waiting' })
+  expect(await one.ask({ kind: 'undo_change', subscriptionId })).toMatchObject({ is: 'done' })
+  expect(await one.ask(down)).toMatchObject({ is: 'waiting' })
+  await one.wait(25)
+  const end = await one.facts()
+  expect(end.subscriptions[0]?.items.map(({ planKey }) => planKey)).toEqual(['scout'])
+  // The period that followed was invoiced by the new plan.
+  const invoices = await stories.billing.listInvoices(
+    one.customerId,
+    { limit: 10, after: null },
+    AbortSignal.timeout(9_000),
+  )
+  expect(invoices.invoices[0]?.total).toEqual({ amount: 9_900, currency: 'USD' })
+})
+
+test('a change of plan whose charge is declined changes nothing', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT')
+  await one.declineCard()
+  const subscriptionId = (await one.facts()).subscriptions[0]?.id ?? ''
+  const up = { kind: 'change_plan', subscriptionId, planKey: 'hunter', priceKey: 'monthly-249', when: 'now' } as const
+  expect(await one.ask(up)).toMatchObject({ is: 'refused', code: 'payment_required' })
+  expect((await one.facts()).subscriptions[0]?.items.map(({ planKey }) => planKey)).toEqual(['scout'])
+  expect(await states(one)).toEqual(['active'])
+})
+
+test('an end at the end of the period can be undone, one at once cannot', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT')
+  const subscriptionId = (await one.facts()).subscriptions[0]?.id ?? ''
+  expect(await one.ask({ kind: 'undo_cancel', subscriptionId })).toMatchObject({ is: 'refused', code: 'wrong_state' })
+  expect(await one.ask({ kind: 'cancel', subscriptionId, when: 'period_end' })).toMatchObject({ is: 'done' })
+  expect((await one.facts()).subscriptions[0]?.cancelsAt).not.toBeNull()
+  expect(await one.ask({ kind: 'undo_cancel', subscriptionId })).toMatchObject({ is: 'done' })
+  expect((await one.facts()).subscriptions[0]?.cancelsAt).toBeNull()
+  expect(await one.ask({ kind: 'cancel', subscriptionId, when: 'now' })).toMatchObject({ is: 'done' })
+  expect(await one.settle()).toMatchObject({ state: 'ended', access: 'none' })
+  expect(await one.ask({ kind: 'undo_cancel', subscriptionId })).toMatchObject({ is: 'refused', code: 'wrong_state' })
+  await one.wait(8)
+  expect(await typesOf(one)).toContain('billing.win_back')
+})
+
+test('a pack is credits for good, and its refund takes them back in proportion', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_CALLS_300', { quantity: 2 })
+  const [balance] = await one.balances()
+  const [payment] = (await one.facts()).payments
+  if (!balance || !payment) throw new Error('nothing was bought')
+  expect(balance.balance).toBeGreaterThan(0)
+  expect(await one.ask({ kind: 'refund', paymentId: payment.id, amount: payment.amount / 2 })).toMatchObject({
+    is: 'done',
+  })
+  expect((await one.balances())[0]?.balance).toBe(balance.balance / 2)
+  expect(await one.ask({ kind: 'refund', paymentId: payment.id, amount: null })).toMatchObject({ is: 'done' })
+  expect((await one.balances())[0]?.balance).toBe(0)
+})
+
+test('a dispute freezes what is refunded and dunned, is told to the operator, and takes the credits when it is lost', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_CALLS_300')
+  const [payment] = (await one.facts()).payments
+  const paymentId = payment?.id ?? ''
+  const charged = paymentId.startsWith('in_') ? { invoice: paymentId } : { paymentIntent: paymentId }
+  await stories.sandbox.happen('stripe', { type: 'dispute.open', ...charged, days: 10 })
+  expect(await one.settle()).toMatchObject({ isFrozen: true })
+  expect(await one.ask({ kind: 'refund', paymentId, amount: null })).toMatchObject({
+    is: 'refused',
+    code: 'wrong_state',
+  })
+  await one.wait(4)
+  expect(noticesOf(one.told())).toEqual(['dispute_opened', 'dispute_due'])
+  const [dispute] = (await one.facts()).disputes
+  await stories.sandbox.happen('stripe', { type: 'dispute.lose', disputeId: dispute?.id })
+  expect(await one.settle()).toMatchObject({ isFrozen: false })
+  expect((await one.balances())[0]?.balance).toBe(0)
+  expect(await typesOf(one)).toEqual(
+    expect.arrayContaining([
+      'dispute.opened',
+      'billing.freeze',
+      'dispute.closed',
+      'billing.unfreeze',
+      'billing.claw_back_credits',
+    ]),
+  )
+})
+
+test('an operator moves what is to come and switches charges off; undone, it is caught up with at once', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT', { trialDays: 7, card: 'pm_card_chargeCustomerFail' })
+  const on = { kind: 'switch_on', name: 'noAutomaticCharge', reason: 'they pay by transfer' } as const
+  expect(await one.ask(on, 'key:operator')).toMatchObject({ is: 'done' })
+  await one.wait(8)
+  await one.newCard('pm_card_visa')
+  expect(await states(one)).toEqual(['past_due'])
+  expect(await one.ask({ kind: 'switch_off', name: 'noAutomaticCharge' })).toMatchObject({
+    is: 'done',
+    look: { state: 'active' },
+  })
+})
