@@ -211,7 +211,7 @@ export type WebhookReader = (
 ) => InboundEvent[]
 
 /** Which plan of ours a price at Stripe stands for. */
-export type PlanOfPrice = ReadonlyMap<string, { planKey: string; isTopUp?: boolean }>
+export type PlanOfPrice = ReadonlyMap<string, { planKey: string }>
 
 /** All that Stripe has of a customer at one moment. */
 export interface BillingAccount {

@@ -14,6 +14,13 @@ export interface Requested {
   actor: string
 }
 
+/** What was asked before then and is neither done nor waits, the oldest first. */
+export async function leftBehind(tx: Tx, before: Date): Promise<string[]> {
+  const rows = await tx<{ id: string }[]>`
+    select id from billing_requests where status = 'requested' and created_at < ${before} order by id limit 20`
+  return rows.map(({ id }) => id)
+}
+
 /** Locked: nobody else ends it meanwhile. */
 export async function lockRequest(tx: Tx, id: string): Promise<Requested | null> {
   const [row] = await tx<Requested[]>`

@@ -43,11 +43,11 @@ export async function subscriptionLifecycle(input: SubscriptionLifecycleInput): 
     isStirred = false
     const seen = await desk.look()
     if (seen) {
-      const { acts, ...rest } = seen
+      const { acts, requests, ...rest } = seen
       Object.assign(view, rest, { seenAt: Date.now() })
       showBilling(view)
       // What was done changes what there is to see.
-      if (await desk.perform(acts)) isStirred = true
+      if ((await desk.perform(acts)) || (await desk.catchUp(requests))) isStirred = true
     } else {
       showBilling(view, 'repair')
     }

@@ -8,6 +8,7 @@ import type { Database, Tx } from '../../db/client.ts'
 import { creditWatch } from '../../db/credit-top-ups.ts'
 import { saveEntitlements, wakeForEntitlements } from '../../db/entitlements.ts'
 import { findPlanVersion, listPlans } from '../../db/plans.ts'
+import { leftBehind } from '../../db/requested-billing.ts'
 import type { Entitlements } from '../../workflows/contracts/entitlements.ts'
 import type { Plan } from '../../workflows/contracts/plans.ts'
 import type { BillingLook, LifecycleState } from '../../workflows/contracts/subscription-lifecycle.ts'
@@ -45,6 +46,9 @@ export interface BillingLookWorld extends BillingWorld {
   followUpNotices: (asked: { organisationId: string; now: number }) => Promise<{ again: number | null }>
 }
 
+/** An Update comes within seconds of its row. */
+const leftBehindMs = 60_000
+
 /** Below the time that an activity has. */
 const providerMs = 40_000
 
@@ -73,18 +77,23 @@ export function createBillingLookActivities(world: BillingLookWorld) {
       const account = await billing.fetchAccount(customerId, plans, AbortSignal.timeout(providerMs))
       await keepPayer(organisationId, account?.email ?? null, begunAt)
       const { again } = await followUpNotices({ organisationId, now })
-      const { seen, newPayments } = await as(async (tx) => {
+      const { seen, newIds, requests } = await as(async (tx) => {
         if ((await lockCustomer(tx)) === null) throw needsRepair('stripe:no_such_customer')
         const decided = await decide(tx, { organisationId, account: account ?? nothing, at: begunAt })
         // Another look that began later has been written meanwhile: what this one saw is old.
         const before = await lastSeenAt(tx)
         const isNewest = before === null || before <= begunAt
-        return { seen: decided, newPayments: isNewest ? await save(tx, decided) : [] }
+        const newPayments = isNewest ? await save(tx, decided) : []
+        return {
+          seen: decided,
+          newIds: before === null ? [customerId, ...newPayments] : newPayments,
+          requests: await leftBehind(tx, new Date(begunAt.getTime() - leftBehindMs)),
+        }
       })
       // Their events are the story's, which is looking already.
-      if (newPayments.length > 0)
-        await adoptUnmatched({ database, system }, newPayments, { requestId: randomUUID(), now: begunAt })
-      return lookOf(seen, again)
+      if (newIds.length > 0)
+        await adoptUnmatched({ database, system }, newIds, { requestId: randomUUID(), now: begunAt })
+      return { ...lookOf(seen, again), requests }
     },
   }
 
@@ -168,7 +177,7 @@ function versionsOf(
   )
 }
 
-function lookOf({ decision, changesAt }: Seen, noticesAgain: number | null): BillingLook {
+function lookOf({ decision, changesAt }: Seen, noticesAgain: number | null): Omit<BillingLook, 'requests'> {
   const { subscriptions, access, isFrozen, acts, timers } = decision
   const month = changesAt === null ? [] : [{ at: changesAt, what: 'next_month' }]
   const notices = noticesAgain === null ? [] : [{ at: noticesAgain, what: 'unclear_notices' }]
@@ -178,6 +187,6 @@ function lookOf({ decision, changesAt }: Seen, noticesAgain: number | null): Bil
   return { state, access, isFrozen, acts, next: next ? { at: next.at, what: next.what } : null }
 }
 
-const idle: BillingLook = { state: 'none', access: 'none', isFrozen: false, acts: [], next: null }
+const idle: BillingLook = { state: 'none', access: 'none', isFrozen: false, acts: [], requests: [], next: null }
 
 const byText = (one: string, other: string): number => (one < other ? -1 : 1)

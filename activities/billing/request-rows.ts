@@ -24,14 +24,14 @@ export async function carryOutInRows(
   { id, request, actor }: Requested,
   now: Date,
 ): Promise<RequestOutcome | null> {
-  const last = await lastFacts(tx)
-  if (last === null) return refused('wrong_state')
-  const { facts, timers, isFrozen } = last
   if (request.kind === 'switch_on') {
     const { name, reason } = request
     return (await switchOn(tx, { name, reason, author: actor }, now)) ? done : refused('wrong_state')
   }
   if (request.kind === 'switch_off') return (await switchOff(tx, request.name, now)) ? done : refused('wrong_state')
+  const last = await lastFacts(tx)
+  if (last === null) return refused('wrong_state')
+  const { facts, timers, isFrozen } = last
   if (request.kind === 'move_timer') {
     const { timerKey, to } = request
     const timer = timers.find(({ key }) => key === timerKey)

@@ -44,7 +44,8 @@ export function createBillingRequestActivities(world: BillingWorld) {
       } catch (error) {
         if (!(error instanceof ProviderError)) throw error
         if (error.outcome === 'rejected') {
-          const outcome: RequestOutcome = { is: 'refused', code: error.code }
+          const code = error.code === 'no_payment_method' ? 'payment_required' : error.code
+          const outcome: RequestOutcome = { is: 'refused', code }
           await as((tx) => end(tx, requested, outcome, now))
           return outcome
         }

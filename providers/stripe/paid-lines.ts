@@ -41,7 +41,7 @@ export function createLineReader(account: Account, plans: PlanOfPrice) {
   }
 
   function once(price: string, quantity: number, isTopUp: boolean): PaidLine {
-    const source = isTopUp || plans.get(price)?.isTopUp ? 'top_up' : 'purchase'
+    const source = isTopUp ? 'top_up' : 'purchase'
     return { planKey: planKey(price), quantity, subscription: null, share: 1, source }
   }
 

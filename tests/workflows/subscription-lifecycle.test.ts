@@ -20,7 +20,7 @@ const skipping = await timeSkipping()
 const patience = { timeout: 20_000, interval: 20 }
 const hourMs = 3_600_000
 
-const quiet: BillingLook = { state: 'active', access: 'full', isFrozen: false, acts: [], next: null }
+const quiet: BillingLook = { state: 'active', access: 'full', isFrozen: false, acts: [], requests: [], next: null }
 const grant = (key: string): Act => ({
   key,
   is: 'grant_credits',
@@ -44,6 +44,7 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
     looks: [] as number[],
     performed: [] as DueAct[],
     failed: [] as string[],
+    carriedOut: [] as string[],
     answers: new Map<string, RequestOutcome>(),
   })
   const of = (organisationId: string) => {
@@ -72,8 +73,10 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
         },
         recordFailedAct: ({ organisationId, act, code }: DueAct & { code: string }) =>
           void of(organisationId).failed.push(`${act.key} ${code}`),
-        carryOutRequest: ({ organisationId, requestId }: { organisationId: string; requestId: string }) =>
-          of(organisationId).answers.get(requestId) ?? { is: 'done' },
+        carryOutRequest({ organisationId, requestId }: { organisationId: string; requestId: string }) {
+          of(organisationId).carriedOut.push(requestId)
+          return of(organisationId).answers.get(requestId) ?? { is: 'done' }
+        },
       },
     })
     running = worker.run()
@@ -171,6 +174,18 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
       cause: { type: 'invalid_input' },
     })
     await vi.waitFor(() => expect(one.looks.length).toBeGreaterThanOrEqual(2), patience)
+  })
+
+  test('what was asked for and never told is carried out at the next look, whatever becomes of it', async () => {
+    let requests = ['left-behind', 'wrong']
+    await using one = await story(() => {
+      const look = { ...quiet, requests }
+      requests = []
+      return look
+    })
+    one.answers.set('wrong', { is: 'refused', code: 'payment_required' })
+    await vi.waitFor(() => expect(one.looks).toHaveLength(2), patience)
+    expect(one.carriedOut).toEqual(['left-behind', 'wrong'])
   })
 
   test('where a look fails for good it waits, and goes on when it is told to look again', async () => {

@@ -20,6 +20,8 @@ export interface BillingLook {
   isFrozen: boolean
   /** Due now, in their order. */
   acts: Act[]
+  /** What people have asked for and nobody has carried out: the Update that told of it never came. The oldest first. */
+  requests: string[]
   /** The first thing to come: ms since the epoch; null: nothing is. */
   next: { at: number; what: string } | null
 }

@@ -14,6 +14,8 @@ export interface BillingDesk {
   /** Does what is due, one after the other; tells whether anything was. */
   perform(acts: readonly Act[]): Promise<boolean>
   carryOut(requestId: string): Promise<RequestOutcome>
+  /** Carries out what was left behind; tells whether anything was. */
+  catchUp(requestIds: readonly string[]): Promise<boolean>
 }
 
 export function createBillingDesk(organisationId: string): BillingDesk {
@@ -23,14 +25,17 @@ export function createBillingDesk(organisationId: string): BillingDesk {
       for (const act of acts) await performOne(act)
       return acts.length > 0
     },
-    carryOut: (requestId) =>
-      proxyActivities<BillingRequestActivities>({ ...billingStep, summary: 'what a person asked for' }).carryOutRequest(
-        {
-          organisationId,
-          requestId,
-          now: Date.now(),
-        },
-      ),
+    carryOut,
+    async catchUp(requestIds) {
+      for (const requestId of requestIds) await unlessFailed(carryOut(requestId))
+      return requestIds.length > 0
+    },
+  }
+
+  function carryOut(requestId: string): Promise<RequestOutcome> {
+    const options = { ...billingStep, summary: 'what a person asked for' }
+    const asked = { organisationId, requestId, now: Date.now() }
+    return proxyActivities<BillingRequestActivities>(options).carryOutRequest(asked)
   }
 
   async function performOne(act: Act): Promise<void> {
