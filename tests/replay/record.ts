@@ -1,7 +1,4 @@
-import { writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { Client, Connection } from '@temporalio/client'
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import { NativeConnection } from '@temporalio/worker'
 import { expect, test, vi } from 'vitest'
 import { ProviderError } from '../../activities/ports.ts'
@@ -27,6 +24,7 @@ import { startTestSandbox } from '../support/sandbox.ts'
 import { sequenceRow } from '../support/sequence-rows.ts'
 import { listOf } from '../support/skipping-campaigns.ts'
 import { temporalServer, timeSkipping } from '../support/temporal.ts'
+import { writeHistory } from './recording.ts'
 
 // Run by `npm run record-histories`, not by `npm test`. Each recording is one way through a story that later code must still go.
 
@@ -40,18 +38,9 @@ const sandbox = await startTestSandbox()
 const world = campaignWorld(organisation, sandbox, { client, connection })
 const patience = { timeout: 20_000, interval: 50 }
 
-/** Saves the history of a closed workflow, without the names of the machine and processes that took part. */
+/** Saves the history of a closed workflow. */
 async function save(workflowId: string, name: string): Promise<void> {
-  write(await client.workflow.getHandle(workflowId).fetchHistory(), name)
-}
-
-function write(history: Parameters<typeof historyToJSON>[0], name: string): void {
-  const anonymous = (key: string, value: unknown) => {
-    if (key === 'stackTrace') return ''
-    return typeof value === 'string' ? value.replace(/^\d+@[\w.-]+$/, 'recorded') : value
-  }
-  const text = JSON.stringify(JSON.parse(historyToJSON(history)), anonymous, 1)
-  writeFileSync(fileURLToPath(new URL(`histories/${name}.json`, import.meta.url)), `${text}\n`)
+  writeHistory(await client.workflow.getHandle(workflowId).fetchHistory(), name)
 }
 
 test('a cohort over a day: flooded with signals, the turn of one fails, and a new run goes on', async () => {
@@ -81,8 +70,8 @@ test('a cohort over a day: flooded with signals, the turn of one fails, and a ne
   rows.before = () => {}
   await cohort.signal(lookAgain, { seats: [7] })
   await cohort.result()
-  write(await skipping.client.workflow.getHandle(cohort.workflowId, runId).fetchHistory(), 'cohort-continued')
-  write(await cohort.fetchHistory(), 'cohort-completed')
+  writeHistory(await skipping.client.workflow.getHandle(cohort.workflowId, runId).fetchHistory(), 'cohort-continued')
+  writeHistory(await cohort.fetchHistory(), 'cohort-completed')
 }, 120_000)
 
 test('a campaign over searches and a list, to its end', async () => {

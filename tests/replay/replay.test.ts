@@ -42,6 +42,8 @@ test.each(files.map((file) => [basename(file), file]))('%s carries ids and decis
     return value
   })
   const told = texts.join('\n')
-  expect(told).toMatch(/prospectCampaign|prospectRescoring|outboxSweep|dripSequence|billingReconciliation/) // what is looked through is readable
+  expect(told).toMatch(
+    /prospectCampaign|prospectRescoring|outboxSweep|dripSequence|billingReconciliation|subscriptionLifecycle/,
+  ) // what is looked through is readable
   expect(told).not.toMatch(/[\w.]+@[\w-]+\.[a-z]{2,}|\+1\d{10}|https?:|\.test\b|dentist|bakery/i)
 })

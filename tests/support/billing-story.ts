@@ -7,7 +7,7 @@ import { standInPriceIds, standInPrices } from '../../dev/stripe-prices.ts'
 import { createStripe } from '../../providers/stripe/client.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
 import type { BillingLook } from '../../workflows/contracts/subscription-lifecycle.ts'
-import { builtInBillingPolicy } from '../../workflows/contracts/subscriptions.ts'
+import { builtInBillingPolicy, type Timer } from '../../workflows/contracts/subscriptions.ts'
 import { testOrganisation } from './organisation.ts'
 import { startTestSandbox } from './sandbox.ts'
 
@@ -170,6 +170,11 @@ export async function billingStories(began = new Date('2026-06-01T10:00:00Z')) {
           const [row] = await tx<{ facts: BillingFacts }[]>`select facts from billing_states`
           if (!row) throw new Error('nobody has looked')
           return row.facts
+        }),
+      timers: () =>
+        as(async (tx) => {
+          const [row] = await tx<{ timers: Timer[] }[]>`select timers from billing_states`
+          return row?.timers ?? []
         }),
       subscriptions: () =>
         as(
