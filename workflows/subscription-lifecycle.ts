@@ -21,6 +21,7 @@ import { spreadOf } from './rules/spread.ts'
 const dayMs = 86_400_000
 /** How long until another look, where one fails for good: somebody has to mend something first. */
 const repairMs = 3_600_000
+const shownWithin = '3 seconds'
 /** A run ends long before Temporal's limits. */
 const eventsPerRun = 2_000
 
@@ -36,12 +37,15 @@ export async function subscriptionLifecycle(input: SubscriptionLifecycleInput): 
   const desk = createBillingDesk(organisationId)
   const agenda = createAgenda(stir)
   const view: SubscriptionView = { state: 'none', access: 'none', isFrozen: false, next: null, seenAt: null }
+  const looks = { begun: 0, ended: 0 }
   let isStirred = false
   bindMessages()
 
   for (;;) {
     isStirred = false
+    looks.begun += 1
     const seen = await desk.look()
+    looks.ended = looks.begun
     if (seen) {
       const { acts, requests, ...rest } = seen
       Object.assign(view, rest, { seenAt: Date.now() })
@@ -68,6 +72,9 @@ export async function subscriptionLifecycle(input: SubscriptionLifecycleInput): 
       async (requestId) => {
         const outcome = await desk.carryOut(requestId)
         stir()
+        // Whoever reads on being answered, or asks for the next thing, finds it done; unless Stripe keeps the look waiting.
+        const next = looks.begun + 1
+        await condition(() => looks.ended >= next, shownWithin)
         if (outcome.is === 'refused') throw ApplicationFailure.nonRetryable(outcome.code, outcome.code)
         return outcome.is
       },
