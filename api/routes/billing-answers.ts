@@ -146,8 +146,23 @@ export function pendingAnswer({ id, status, request, dueAt, createdAt }: ChangeR
 }
 
 export function eventAnswer({ id, type, at, details }: BillingEvent): z.input<typeof BillingEventAnswer> {
-  return { id, type, at: at.toISOString(), details }
+  return { id, type, at: at.toISOString(), details: withTimes(details) }
 }
+
+/** Stories count in ms since the epoch, people do not. */
+const moments: ReadonlySet<string> = new Set(['expiresAt', 'until', 'to'])
+
+function withTimes(details: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(details).map(([name, value]) => {
+      if (typeof value === 'number' && moments.has(name)) return [name, new Date(value).toISOString()]
+      return [name, isObject(value) ? withTimes(value) : value]
+    }),
+  )
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 export const iso = (ms: number): string => new Date(ms).toISOString()
 export const isoOrNull = (ms: number | null | undefined): string | null =>

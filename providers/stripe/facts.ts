@@ -14,7 +14,7 @@ import { payingOf } from './cards.ts'
 import { unexpectedAnswer } from './errors.ts'
 import { createLineReader, rhythmOf } from './paid-lines.ts'
 import { shownOf } from './shown.ts'
-import { idOrNull, ms, msOrNull } from './values.ts'
+import { idOrNull, money, ms, msOrNull } from './values.ts'
 
 /** Stripe's objects as what decides. A price that is not among the plans stands for a plan of its own id, which nobody has. */
 export function billingOf(account: Account, plans: PlanOfPrice, now: number): BillingAccount {
@@ -75,6 +75,7 @@ function openInvoiceOf({ invoice, paidBy }: Invoiced, account: Account, now: num
     id: invoice.id,
     subscriptionId,
     amountDue: invoice.amount_remaining,
+    currency: invoice.currency.toUpperCase(),
     overdueSince: msOrNull(overdueSince()),
     lastAttemptAt: msOrNull(triedAt),
     nextAttemptAt: msOrNull(invoice.next_payment_attempt),
@@ -104,6 +105,7 @@ function paymentsOf(account: Account, plans: PlanOfPrice): Payment[] {
       id: one.invoice.id,
       paidAt: ms(one.invoice.status_transitions.paid_at ?? one.invoice.created),
       amount: one.invoice.amount_paid,
+      currency: one.invoice.currency.toUpperCase(),
       lines: lines.ofInvoice(one),
     }),
   )
@@ -112,7 +114,8 @@ function paymentsOf(account: Account, plans: PlanOfPrice): Payment[] {
     if (intent === null) return []
     const paid = account.charges.find(({ charge }) => charge.paid && intentsOf(charge).includes(intent))
     const paidAt = ms(paid?.charge.created ?? session.created)
-    return [{ id: intent, paidAt, amount: session.amount_total ?? 0, lines: lines.ofCheckout(bought) }]
+    const { amount, currency } = money(session.amount_total ?? 0, session.currency ?? '')
+    return [{ id: intent, paidAt, amount, currency, lines: lines.ofCheckout(bought) }]
   })
   return [...ofInvoices, ...ofCheckouts]
 }

@@ -238,6 +238,7 @@ test('what is paid is the open invoice that is owed for longest, and no other or
     id,
     subscriptionId: null,
     amountDue: 100,
+    currency: 'USD',
     overdueSince,
     lastAttemptAt: null,
     nextAttemptAt: null,

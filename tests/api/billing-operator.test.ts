@@ -22,7 +22,7 @@ const post = async (path: string, body: object, key = platform) => {
 const requestsOf = (organisationId: string) =>
   database.as(organisationId, (tx) => tx`select request, actor from billing_requests order by id`)
 
-const payment = (id: string, amount: number) => ({ id, paidAt: june.startsAt, amount, lines: [] })
+const payment = (id: string, amount: number) => ({ id, paidAt: june.startsAt, amount, currency: 'USD', lines: [] })
 const refund = (paymentId: string, amount: number, status: 'succeeded' | 'failed') => ({
   id: `re_${amount}`,
   paymentId,

@@ -62,6 +62,7 @@ test('one object tells what is subscribed to, used, owed and to come', async () 
           id: 'in_1',
           subscriptionId: scout.id,
           amountDue: 9_900,
+          currency: 'USD',
           overdueSince: june.startsAt,
           lastAttemptAt: june.startsAt,
           nextAttemptAt: null,
@@ -191,4 +192,22 @@ test.each([
   const response = await ask('GET', '/billing/invoices')
   expect(await response.json()).toMatchObject({ status, code: problem })
   expect(response.headers.get('retry-after')).toBe(wait)
+})
+
+test('moments in the timeline are told as everywhere, and not as stories count them', async () => {
+  const { organisationId: owner, key } = await neighbour()
+  const details = { amount: 5, expiresAt: Date.UTC(2026, 11, 6), rollsOver: { most: 2, until: Date.UTC(2027, 0, 6) } }
+  await database.as(
+    owner,
+    (tx) =>
+      tx`insert into billing_events (source_key, type, details, at) values ('one', 'billing.grant_credits', ${tx.json(details)}, ${now})`,
+  )
+  const { data } = PageOf.parse((await read('/billing/timeline', key)).body)
+  expect(data[0]).toMatchObject({
+    details: {
+      amount: 5,
+      expiresAt: '2026-12-06T00:00:00.000Z',
+      rollsOver: { most: 2, until: '2027-01-06T00:00:00.000Z' },
+    },
+  })
 })

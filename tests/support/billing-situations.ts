@@ -65,6 +65,7 @@ export const failedInvoice = (more: Partial<OpenInvoice> = {}): OpenInvoice => (
   id: 'in_1',
   subscriptionId: 'sub_1',
   amountDue: 9_900,
+  currency: 'USD',
   overdueSince: began,
   lastAttemptAt: began,
   nextAttemptAt: daysOn(3),

@@ -140,7 +140,7 @@ export class BillingWorld {
     this.facts = {
       ...this.facts,
       openInvoices: left,
-      payments: [...payments, { id: invoiceId, paidAt, amount: invoice.amountDue, lines: [line] }],
+      payments: [...payments, { id: invoiceId, paidAt, amount: invoice.amountDue, currency: 'USD', lines: [line] }],
     }
     const isLast = left.every(({ subscriptionId }) => subscriptionId !== invoice.subscriptionId)
     if (isLast) this.changeSubscription(invoice.subscriptionId ?? '', { status: 'active' })

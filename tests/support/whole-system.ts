@@ -111,8 +111,10 @@ export async function wholeSystem(
     pid: (name) => RunRecord.parse(JSON.parse(readFileSync(join(dataDir, 'run', `${name}.json`), 'utf8'))).pid,
 
     async fell(name, signal) {
+      // It may be down by itself right now, and coming back.
+      const pid = await eventually(() => system.pid(name), bootPatience)
       const before = said.length
-      process.kill(system.pid(name), signal)
+      process.kill(pid, signal)
       const isUpAgain = () => said.slice(before).includes(`${name} is up again`) || failed(`${name} is not up again`)
       await eventually(isUpAgain, bootPatience)
     },

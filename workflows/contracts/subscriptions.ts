@@ -69,6 +69,8 @@ export interface OpenInvoice {
   /** Null: not of a subscription. It is nobody's dunning case, and never charged by itself. */
   subscriptionId: string | null
   amountDue: number
+  /** ISO 4217, in capitals. */
+  currency: string
   /** Since its payment first failed or, where the customer pays by themselves, since it was due; null: it is in time. */
   overdueSince: number | null
   /** Null: nobody has tried to charge it, and so do we not. */
@@ -92,6 +94,8 @@ export interface Payment {
   id: string
   paidAt: number
   amount: number
+  /** ISO 4217, in capitals. */
+  currency: string
   lines: PaidLine[]
 }
 

@@ -59,16 +59,17 @@ function wordFor(state: SubscriptionState): string {
 }
 
 function ofMoney({ payments, openInvoices, refunds }: BillingFacts): TimelineEvent[] {
+  const currencyOf = (paymentId: string) => payments.find(({ id }) => id === paymentId)?.currency ?? null
   return [
     ...payments
       .filter(({ amount }) => amount > 0)
-      .map(({ id, paidAt, amount }) => ({
+      .map(({ id, paidAt, amount, currency }) => ({
         sourceKey: `invoice/${id}/paid`,
         type: 'invoice.paid',
         at: paidAt,
-        details: { paymentId: id, amount },
+        details: { paymentId: id, paid: { amount, currency } },
       })),
-    ...openInvoices.flatMap(({ id, lastAttemptAt, overdueSince, amountDue, declineCode }) =>
+    ...openInvoices.flatMap(({ id, lastAttemptAt, overdueSince, amountDue: amount, currency, declineCode }) =>
       lastAttemptAt === null || overdueSince === null
         ? []
         : [
@@ -76,7 +77,7 @@ function ofMoney({ payments, openInvoices, refunds }: BillingFacts): TimelineEve
               sourceKey: `invoice/${id}/failed/${lastAttemptAt}`,
               type: 'invoice.failed',
               at: lastAttemptAt,
-              details: { invoiceId: id, amountDue, declineCode },
+              details: { invoiceId: id, due: { amount, currency }, declineCode },
             },
           ],
     ),
@@ -86,7 +87,7 @@ function ofMoney({ payments, openInvoices, refunds }: BillingFacts): TimelineEve
         sourceKey: `refund/${id}`,
         type: 'invoice.refunded',
         at,
-        details: { refundId: id, paymentId, amount },
+        details: { refundId: id, paymentId, refunded: { amount, currency: currencyOf(paymentId) } },
       })),
   ]
 }

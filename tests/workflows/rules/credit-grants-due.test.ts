@@ -10,6 +10,7 @@ const payment = (lines: PaidLine[], more: Partial<Payment> = {}): Payment => ({
   id: 'in_1',
   paidAt: began,
   amount: 9_900,
+  currency: 'USD',
   lines,
   ...more,
 })
