@@ -1,6 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { eventually } from '../support/eventually.ts'
 import type { WholeSystem } from '../support/whole-system.ts'
+
+/** One that is down by itself comes back. */
+const patience = { timeout: 30_000, interval: 50 }
 
 export interface Blows {
   workerKills: number
@@ -27,7 +31,7 @@ export function createStrikes(system: WholeSystem, say: (line: string) => void) 
 
     /** Stops the worker for so long; `onFrozen` is called when it stands still. */
     async freezeWorker(ms: number, onFrozen: () => Promise<void> = async () => {}): Promise<void> {
-      const frozen = system.pid('worker')
+      const frozen = await eventually(() => system.pid('worker'), patience)
       process.kill(frozen, 'SIGSTOP')
       say('worker frozen')
       await Promise.all([onFrozen(), sleep(ms)])
