@@ -15,7 +15,7 @@ import {
 } from './contracts/subscription-lifecycle.ts'
 import { createAgenda } from './parts/agenda.ts'
 import { createBillingDesk } from './parts/billing-desk.ts'
-import { showBilling } from './parts/billing-view.ts'
+import { billingView } from './parts/billing-view.ts'
 import { spreadOf } from './rules/spread.ts'
 
 const dayMs = 86_400_000
@@ -35,6 +35,7 @@ export async function subscriptionLifecycle(input: SubscriptionLifecycleInput): 
   // All organisations' daily looks at once would be too many for Stripe.
   const lookAt = carried?.lookAt ?? runStartTime.getTime() + dayMs / 2 + spreadOf(organisationId) * dayMs
   const desk = createBillingDesk(organisationId)
+  const showBilling = billingView()
   const agenda = createAgenda(stir)
   const view: SubscriptionView = { state: 'none', access: 'none', isFrozen: false, next: null, seenAt: null }
   const looks = { begun: 0, ended: 0 }
