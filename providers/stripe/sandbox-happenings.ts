@@ -6,6 +6,7 @@ import { closeDispute, openDispute } from './sandbox-disputes.ts'
 import { settlePaid } from './sandbox-invoices.ts'
 import type { Charge } from './sandbox-money-objects.ts'
 import { attach, succeed } from './sandbox-payments.ts'
+import { SubscriptionUpdate, updateSubscription } from './sandbox-subscription-updates.ts'
 import { own } from './sandbox-values.ts'
 
 /** How the events of something are sent. */
@@ -16,7 +17,7 @@ const manner = {
 }
 const charged = { charge: z.string().optional(), paymentIntent: z.string().optional(), invoice: z.string().optional() }
 
-/** What people and their banks do, and Stripe never does by itself. */
+/** What people, their banks and whoever sits at Stripe's dashboard do, and Stripe never does by itself. */
 export const Happening = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('checkout.complete'),
@@ -26,8 +27,16 @@ export const Happening = z.discriminatedUnion('type', [
     email: z.string().optional(),
     name: z.string().optional(),
   }),
-  /** On the billing portal: a card becomes the one that the customer pays by. */
-  z.strictObject({ type: z.literal('portal.newCard'), ...manner, customer: z.string(), paymentMethod: z.string() }),
+  /** On the billing portal, opened at `url` or for a customer: a card becomes the one that the customer pays by. */
+  z.strictObject({
+    type: z.literal('portal.newCard'),
+    ...manner,
+    customer: z.string().optional(),
+    url: z.string().optional(),
+    paymentMethod: z.string(),
+  }),
+  /** Somebody ends a trial at the dashboard, and its first payment is due. */
+  z.strictObject({ type: z.literal('trial.end'), ...manner, subscription: z.string() }),
   /** The bank changes its mind about a card; without a code it says yes from now on. */
   z.strictObject({
     type: z.literal('card.decline'),
@@ -59,9 +68,14 @@ export function happen(act: Act, event: Happening): void {
       return completeSession(act, session, event)
     }
     case 'portal.newCard': {
-      const customer = act.need('customer', event.customer, 'customer')
+      const customer = act.need('customer', event.customer ?? visitorOf(act, event.url), 'customer')
       const method = attach(act, event.paymentMethod, customer.id)
       return void act.save(withDefault(customer, method.id), 'customer.updated')
+    }
+    case 'trial.end': {
+      const subscription = act.need('subscription', event.subscription, 'subscription')
+      if (subscription.status !== 'trialing') throw unfit('subscription', 'the subscription is in no trial')
+      return void updateSubscription(act, subscription, SubscriptionUpdate.parse({ trial_end: 'now' }))
     }
     case 'card.decline': {
       const method = act.need('payment_method', event.paymentMethod, 'paymentMethod')
@@ -81,6 +95,12 @@ export function happen(act: Act, event: Happening): void {
     case 'refund.fail':
       return failRefund(act, event.refundId)
   }
+}
+
+/** Whose page of the portal it is. */
+function visitorOf(act: Act, url: string | undefined): string {
+  if (url === undefined) throw unfit('customer', 'give a customer, or the url of a page of the portal')
+  return act.need('billing_portal.session', url.split('/').at(-1) ?? '', 'url').customer
 }
 
 function authenticate(act: Act, id: string): void {

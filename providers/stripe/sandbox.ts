@@ -60,7 +60,7 @@ type Resending = Extract<z.output<typeof StripeEvent>, { type: 'event.resend' }>
  * Stripe as far as Throughline uses it: customers, cards, prices, checkout, subscriptions with their trials, renewals, changes and retries, invoices,
  * payments, refunds, disputes, the billing portal, meter events, events and test clocks. It owns `/v1/` and `/v2/` at the root, since the SDK can be
  * pointed at a whole origin only. Keys that do not begin with `sk_` or `rk_` are refused, and `sk_test_wrong`. What people and banks do comes as an
- * event (sandbox-happenings.ts): `checkout.complete`, `portal.newCard`, `card.decline`, `payment.authenticate`, `dispute.open|win|lose`,
+ * event (sandbox-happenings.ts): `checkout.complete`, `portal.newCard`, `trial.end`, `card.decline`, `payment.authenticate`, `dispute.open|win|lose`,
  * `refund.fail`, each with `duplicates`, `reorder` and `seed` for its webhooks; besides `event.resend`; `webhooks.off|on`, and `webhooks.manner`
  * with `lost` for all that follows; `keys.forget`; `requests.fail`, by which the next answers are 500 and kept under their keys; `settings`.
  */

@@ -49,6 +49,24 @@ describe('a subscription', () => {
     expect(await statusOf(id)).toBe(status)
   })
 
+  test('whose trial somebody ends is charged at once, and overdue where the card fails', async () => {
+    const { id: customer } = await stripe.customers.create()
+    const { id: card } = await stripe.paymentMethods.attach('pm_card_chargeCustomerFail', { customer })
+    const { id } = await stripe.subscriptions.create({
+      customer,
+      items,
+      trial_period_days: 14,
+      default_payment_method: card,
+    })
+    await happen('trial.end', { subscription: id })
+    const ended = await stripe.subscriptions.retrieve(id, { expand: ['latest_invoice'] })
+    expect(ended).toMatchObject({
+      status: 'past_due',
+      latest_invoice: { status: 'open', amount_due: 9_900, attempt_count: 1 },
+    })
+    await expect(happen('trial.end', { subscription: id })).rejects.toThrow('the subscription is in no trial')
+  })
+
   test.each([
     ['cancel', 'canceled'],
     ['unpaid', 'unpaid'],
@@ -78,6 +96,18 @@ describe('a subscription', () => {
     expect(await statusOf(id)).toBe('past_due')
     await wait(2)
     expect(await statusOf(id)).toBe('active')
+  })
+
+  test('takes a new card from whoever has the page of the portal', async () => {
+    const { id: customer } = await aCustomer(stripe)
+    const { url } = await stripe.billingPortal.sessions.create({ customer, return_url: 'https://example.com' })
+    await happen('portal.newCard', { url, paymentMethod: 'pm_card_mastercard' })
+    const cards = await stripe.paymentMethods.list({ customer, limit: 1 })
+    expect(cards.data).toMatchObject([{ card: { brand: 'mastercard' } }])
+    await expect(
+      happen('portal.newCard', { url: 'https://example.com', paymentMethod: 'pm_card_visa' }),
+    ).rejects.toThrow()
+    await expect(happen('portal.newCard', { paymentMethod: 'pm_card_visa' })).rejects.toThrow('give a customer')
   })
 
   test("keeps Stripe's schedule whatever is tried by hand", async () => {
