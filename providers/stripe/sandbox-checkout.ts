@@ -112,12 +112,18 @@ export function completeSession(act: Act, session: CheckoutSession, payer: Payer
   complete(act, session, customer, { subscription: subscription.id, invoice: subscription.latest_invoice })
 }
 
-/** In a setup or for a subscription there is always a customer afterwards; for a payment only if that is asked for. */
-function customerOf(act: Act, session: CheckoutSession, { email, name }: Payer): Customer | null {
-  if (session.customer !== null) return act.need('customer', session.customer)
+/**
+ * In a setup or for a subscription there is always a customer afterwards; for a payment only if that is asked for. The page asks for the e-mail
+ * address of a customer who has none, and keeps it.
+ */
+function customerOf(act: Act, session: CheckoutSession, payer: Payer): Customer | null {
+  const email = session.customer_email ?? payer.email ?? 'payer@example.com'
+  if (session.customer !== null) {
+    const customer = act.need('customer', session.customer)
+    return customer.email === null ? act.save({ ...customer, email }, 'customer.updated') : customer
+  }
   if (session.mode === 'payment' && session.customer_creation !== 'always') return null
-  const known = { email: session.customer_email ?? email ?? 'payer@example.com', name: name ?? null }
-  return act.save(newCustomer(act.now(null), known), 'customer.created')
+  return act.save(newCustomer(act.now(null), { email, name: payer.name ?? null }), 'customer.created')
 }
 
 function payOnce(act: Act, session: CheckoutSession, customer: Customer | null, payer: Payer): void {

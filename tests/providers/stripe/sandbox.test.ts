@@ -211,6 +211,17 @@ describe('money', () => {
     expect(late.status).toBe(400)
   })
 
+  test('comes with the e-mail address of whoever has given none yet', async () => {
+    const line_items = [{ price: 'price_pack', quantity: 1 }]
+    const { id: customer } = await stripe.customers.create({ name: 'An organisation' })
+    for (const email of ['ann@example.com', 'bob@example.com']) {
+      const { id } = await stripe.checkout.sessions.create({ mode: 'payment', customer, line_items })
+      await happen('checkout.complete', { sessionId: id, email })
+      expect(await stripe.customers.retrieve(customer)).toMatchObject({ email: 'ann@example.com' })
+    }
+    expect((await stripe.events.list({ type: 'customer.updated' })).data).toHaveLength(1)
+  })
+
   test('is given back once, and not while the bank has it', async () => {
     const { id: payment_intent } = await pay()
     await stripe.refunds.create({ payment_intent, amount: 2_000 })
