@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import { z } from 'zod'
 
@@ -8,7 +9,22 @@ interface StreamedEvent {
   data: unknown
 }
 
-/** Throughline's own API as a customer uses it: over HTTP, with a key. Throws with the problem's code and detail. */
+/** What the API answers that does not do what it is asked for. */
+export class ApiRefusal extends Error {
+  override readonly name = 'ApiRefusal'
+  readonly status: number
+  /** Of the problem document; null where there is none. */
+  readonly code: string | null
+
+  constructor(asked: string, status: number, problem: z.output<typeof Problem> | null) {
+    const said = problem ? `${problem.code}, ${problem.detail ?? 'no detail'}` : 'no problem document'
+    super(`${asked} answered ${status}: ${said}`)
+    this.status = status
+    this.code = problem?.code ?? null
+  }
+}
+
+/** Throughline's own API as a customer uses it: over HTTP, with a key. Throws an ApiRefusal where it refuses. */
 export interface ApiClient {
   get(path: string): Promise<unknown>
   text(path: string): Promise<string>
@@ -23,15 +39,33 @@ interface Asked {
   headers?: Record<string, string>
 }
 
-export function createApiClient(baseUrl: string, apiKey: string, signal: AbortSignal): ApiClient {
+/** `patienceMs`: for so long a request is made again while the API is away, or busy with it. */
+export function createApiClient(
+  baseUrl: string,
+  apiKey: string,
+  signal: AbortSignal,
+  { patienceMs = 0 } = {},
+): ApiClient {
   return {
-    get: async (path) => (await request(path)).json(),
-    text: async (path) => (await request(path)).text(),
-    post: async (path, body, idempotencyKey) => {
+    get: (path) => patiently(path, {}, (response) => response.json()),
+    text: (path) => patiently(path, {}, (response) => response.text()),
+    post: (path, body, idempotencyKey) => {
       const headers = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey }
-      return (await request(path, { method: 'POST', body: JSON.stringify(body), headers })).json()
+      const asked = { method: 'POST', body: JSON.stringify(body), headers } as const
+      return patiently(path, asked, (response) => response.json())
     },
     events,
+  }
+
+  /** Once more does no harm: what changes something has its key. */
+  async function patiently<T>(path: string, asked: Asked, read: (response: Response) => Promise<T>): Promise<T> {
+    for (const end = Date.now() + patienceMs; ; await wait(reconnectMs, undefined, { signal })) {
+      try {
+        return await read(await request(path, asked))
+      } catch (error) {
+        if (signal.aborted || Date.now() >= end || !mayPass(error)) throw error
+      }
+    }
   }
 
   async function request(path: string, asked: Asked = {}): Promise<Response> {
@@ -39,8 +73,7 @@ export function createApiClient(baseUrl: string, apiKey: string, signal: AbortSi
     const response = await fetch(`${baseUrl}${path}`, { ...asked, headers, signal })
     if (response.ok) return response
     const problem = Problem.safeParse(await response.json().catch(() => null))
-    const said = problem.success ? `${problem.data.code}, ${problem.data.detail ?? 'no detail'}` : 'no problem document'
-    throw new Error(`${asked.method ?? 'GET'} ${path} answered ${response.status}: ${said}`)
+    throw new ApiRefusal(`${asked.method ?? 'GET'} ${path}`, response.status, problem.data ?? null)
   }
 
   async function* events(path: string): AsyncGenerator<StreamedEvent> {
@@ -61,12 +94,19 @@ export function createApiClient(baseUrl: string, apiKey: string, signal: AbortSi
       } catch (error) {
         if (signal.aborted) throw error
       }
-      await new Promise((resolve) => setTimeout(resolve, reconnectMs))
+      await wait(reconnectMs)
     }
   }
 }
 
 const reconnectMs = 250
+
+/** A request that was killed with the API keeps its key for a while. */
+const passing: ReadonlySet<string | null> = new Set(['idempotency_in_flight', 'temporarily_unavailable'])
+
+function mayPass(error: unknown): boolean {
+  return error instanceof ApiRefusal ? passing.has(error.code) : isConnectionLoss(error)
+}
 
 function isConnectionLoss(error: unknown): boolean {
   return error instanceof TypeError // what fetch rejects with when there is no answer

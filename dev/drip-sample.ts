@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { z } from 'zod'
 import { emailOf } from '../providers/websites/sandbox-pages.ts'
 import type { ApiClient } from './api-client.ts'
@@ -6,6 +5,7 @@ import { type Funnel, funnelTable, readFunnel, sumOf } from './drip-funnel.ts'
 import { type DripSetup, sequenceName } from './drip-setup.ts'
 import type { SampleContext, Story } from './stories.ts'
 import { lookUpStory, storiesAbout } from './story-look-ups.ts'
+import { until } from './until.ts'
 
 /** Businesses of the own list whose names decide what comes of a message to them; the last one is unsubscribed by the sample itself. */
 export const tellingWebsites = [
@@ -16,7 +16,6 @@ export const tellingWebsites = [
   'no-thanks-bakery.test',
 ]
 
-const pollMs = 500
 /** The sequence takes a quarter of a minute; a machine may be slow, or be started anew in between. */
 const patienceMs = 120_000
 /** What comes of a message is told within a second. */
@@ -31,7 +30,7 @@ export async function followDrip(
   { senderId, sequenceId, outsiderId }: DripSetup,
 ): Promise<Story> {
   const { say, config, signal } = context
-  const workflowId = await until(signal, 'listed', async () => (await storiesAbout(config, sequenceId))[0])
+  const workflowId = await until(patience(signal, 'listed'), async () => (await storiesAbout(config, sequenceId))[0])
   say(`\n${sequenceName} (${workflowId})`)
   const unsubscribedId = await unsubscribe(context, api, sequenceId)
   const funnel = await untilOver(context, api, sequenceId)
@@ -77,20 +76,17 @@ const Enrolments = z.object({ data: z.array(z.object({ status: z.string() })) })
 const Messages = z.object({ data: z.array(z.object({ id: z.uuid(), status: z.string() })) })
 const Message = z.object({ content: z.object({ text: z.string() }) })
 
-/** Asks again and again until there is an answer. */
-async function until<T>(signal: AbortSignal, what: string, ask: () => Promise<T | undefined>): Promise<T> {
-  for (const end = Date.now() + patienceMs; Date.now() < end; await wait(pollMs, undefined, { signal })) {
-    const answer = await ask()
-    if (answer !== undefined) return answer
-  }
-  throw new Error(`the sample's people were not ${what} in time`)
-}
+const patience = (signal: AbortSignal, what: string) => ({
+  signal,
+  patienceMs,
+  otherwise: `the sample's people were not ${what} in time`,
+})
 
 /** Until nobody is due any more but who is held by their window, and what comes of messages has been told. */
 function untilOver({ say, signal }: SampleContext, api: ApiClient, sequenceId: string): Promise<Funnel> {
   let told = ''
   let overSince: number | undefined
-  return until(signal, 'through', async () => {
+  return until(patience(signal, 'through'), async () => {
     const active = DueTimes.parse(await api.get(`/sequences/${sequenceId}/enrolments?status=active&limit=100`))
     const funnel = await readFunnel(api, sequenceId) // after, so that it has what the last of them did
     const line = progressOf(funnel)
@@ -115,7 +111,7 @@ async function unsubscribe(
   const [contact] = Contacts.parse(await api.get(`/contacts?email=${encodeURIComponent(address)}`)).data
   if (!contact) return null
   const { id } = contact
-  return until(signal, 'written to', async () => {
+  return until(patience(signal, 'written to'), async () => {
     const enrolments = Enrolments.parse(await api.get(`/sequences/${sequenceId}/enrolments?contactId=${id}`))
     if (enrolments.data.every(({ status }) => status !== 'active')) return id // by an earlier start
     const messages = Messages.parse(await api.get(`/messages?contactId=${id}&status=sent`))
