@@ -4,9 +4,10 @@ import { z } from 'zod'
 import { providerMode } from '../config.ts'
 import { serveFolder } from '../providers/websites/sandbox.ts'
 import { type ApiClient, createApiClient } from './api-client.ts'
+import { followBilling } from './billing-sample.ts'
 import { followDrip, tellingWebsites } from './drip-sample.ts'
 import { setUpDrip } from './drip-setup.ts'
-import { sampleOrganisation } from './sample-organisation.ts'
+import { type SampleOrganisation, sampleCustomer, sampleOrganisation, samplePlatform } from './sample-organisations.ts'
 import type { SampleContext, Story } from './stories.ts'
 import { lookUpStory } from './story-look-ups.ts'
 
@@ -29,18 +30,27 @@ const sampleCampaign = {
   export: { sheet: { people: [{ emailAddress: 'sales@our-own-shop.test' }] } },
 }
 
+/** As long as a request that was killed with the API keeps its key, and some more. */
+const patienceMs = 90_000
+
 /**
  * Plays the sample stories through the public API and tells how they go. The idempotency key is always the same, so that a start after
  * a kill follows the campaign that is there, and a finished one is reported again. A folder of sites is a new campaign each time.
  */
 export async function runSamples(context: SampleContext): Promise<Story[]> {
-  const { say, signal, config, urls } = context
-  const { apiKey } = await sampleOrganisation(context)
-  const api = createApiClient(urls.api, apiKey, signal)
-  if (context.sitesDir !== undefined) {
-    const websites = [...(await serveFolder(context.sitesDir)).keys()].map((host) => `http://${host}/`)
-    return [await follow(context, api, { name: 'Sites of a folder', websites }, crypto.randomUUID())]
-  }
+  const { sitesDir } = context
+  const api = clientOf(context, await sampleOrganisation(context))
+  if (sitesDir === undefined) return [...(await findAndWrite(context, api)), ...(await subscribe(context))]
+  const websites = [...(await serveFolder(sitesDir)).keys()].map((host) => `http://${host}/`)
+  return [await follow(context, api, { name: 'Sites of a folder', websites }, crypto.randomUUID())]
+}
+
+function clientOf({ urls, signal }: SampleContext, { apiKey }: SampleOrganisation): ApiClient {
+  return createApiClient(urls.api, apiKey, signal, { patienceMs })
+}
+
+async function findAndWrite(context: SampleContext, api: ApiClient): Promise<Story[]> {
+  const { say, config } = context
   if (providerMode(config, 'serpapi') === 'live') {
     say(
       'SERPAPI_API_KEY is set, so the sample leaves its searches out, and enrols nobody: it does not spend your money.',
@@ -60,6 +70,18 @@ export async function runSamples(context: SampleContext): Promise<Story[]> {
   }
   const campaign = await follow(context, api, enrolling, 'sample/prospect-campaign/enrolling')
   return [campaign, await followDrip(context, api, drip)]
+}
+
+async function subscribe(context: SampleContext): Promise<Story[]> {
+  const { say, config } = context
+  if (providerMode(config, 'stripe') === 'live' || providerMode(config, 'resend') === 'live') {
+    say('STRIPE_SECRET_KEY or RESEND_API_KEY is set, so the sample subscribes to nothing: it moves no money.')
+    return []
+  }
+  const subscriber = await sampleCustomer(context)
+  const customer = clientOf(context, subscriber)
+  const operator = clientOf(context, await samplePlatform(context))
+  return [await followBilling({ context, customer, operator }, subscriber.organisationId)]
 }
 
 const Accepted = z.object({ id: z.uuid(), workflowId: z.string() })
