@@ -18,16 +18,18 @@ export function timelineLine({ type, at, details }: BillingEvent): string {
   return `${at.slice(11, 19)} ${type.padEnd(22)} ${sentence(type, details)}`.trimEnd()
 }
 
+const Money = z.object({ amount: z.number(), currency: z.string() }).optional()
 const Details = z.object({
   state: z.string().catch(''),
   plans: z.array(z.string()).catch([]),
   amount: z.number().catch(0),
-  amountDue: z.number().catch(0),
+  paid: Money,
+  due: Money,
+  refunded: Money,
   declineCode: z.string().catch('no reason given'),
   type: z.string().catch(''),
   source: z.string().catch(''),
   notice: z.string().catch(''),
-  about: z.string().catch(''),
   step: z.number().catch(0),
   because: z.string().catch(''),
   outcome: z.string().catch('paid'),
@@ -35,13 +37,15 @@ const Details = z.object({
 
 function sentence(type: string, details: BillingEvent['details']): string {
   const known = Details.parse(details)
-  const { state, plans, amount, amountDue, declineCode, source, notice, step, because, outcome } = known
+  const { state, plans, amount, paid, due, refunded, declineCode, source, notice, step, because, outcome } = known
   if (type.startsWith('subscription.')) return `${plans.join(', ')} is ${state}`
   switch (type) {
     case 'invoice.paid':
-      return money(amount)
+      return money(paid)
     case 'invoice.failed':
-      return `${money(amountDue)}: ${declineCode}`
+      return `${money(due)}: ${declineCode}`
+    case 'invoice.refunded':
+      return money(refunded)
     case 'billing.charge':
       return `${because}: ${outcome}`
     case 'billing.grant_credits':
@@ -53,5 +57,7 @@ function sentence(type: string, details: BillingEvent['details']): string {
   }
 }
 
-/** The sample buys in dollars alone. */
-const money = (cents: number): string => `${(cents / 100).toFixed(2)} USD`
+/** What the sample buys has cents. */
+function money(given: z.output<typeof Money>): string {
+  return given ? `${(given.amount / 100).toFixed(2)} ${given.currency}` : 'an amount'
+}

@@ -2,12 +2,14 @@ import { expect, test } from 'vitest'
 import { timelineLine } from '../../dev/billing-timeline.ts'
 
 const at = '2026-11-21T22:37:19.123Z'
+const price = { amount: 9_900, currency: 'USD' }
 
 test.each([
   ['subscription.started', { state: 'trialing', plans: ['scout'] }, 'scout is trialing'],
-  ['invoice.failed', { amountDue: 9_900, declineCode: 'generic_decline' }, '99.00 USD: generic_decline'],
-  ['invoice.failed', { amountDue: 9_900, declineCode: null }, '99.00 USD: no reason given'],
-  ['invoice.paid', { amount: 9_900 }, '99.00 USD'],
+  ['invoice.failed', { due: price, declineCode: 'generic_decline' }, '99.00 USD: generic_decline'],
+  ['invoice.failed', { due: price, declineCode: null }, '99.00 USD: no reason given'],
+  ['invoice.paid', { paid: price }, '99.00 USD'],
+  ['invoice.refunded', { refunded: price }, '99.00 USD'],
   ['billing.charge', { because: 'new_card' }, 'new_card: paid'],
   ['billing.charge', { because: 'new_card', failed: true, outcome: 'lost_card' }, 'new_card: lost_card'],
   ['billing.grant_credits', { type: 'call_seconds', amount: 3_600, source: 'plan' }, '3600 call_seconds by the plan'],
