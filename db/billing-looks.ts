@@ -1,58 +1,5 @@
-import type { BillingDecision, BillingFacts, DunningDecision, Timer } from '../workflows/contracts/subscriptions.ts'
+import type { BillingDecision, BillingFacts, DunningDecision } from '../workflows/contracts/subscriptions.ts'
 import type { Tx } from './client.ts'
-
-/**
- * Takes the organisation's turn to be looked at and tells its customer at the provider; null: it has none. A look whose worker froze may wake up
- * beside the next: they come one after the other.
- */
-export async function lockCustomer(tx: Tx): Promise<string | null> {
-  const [row] = await tx<{ stripeId: string }[]>`
-    select stripe_id from stripe_customers where organisation_id = current_organisation() for no key update`
-  return row?.stripeId ?? null
-}
-
-export async function findCustomer(tx: Tx): Promise<string | null> {
-  const [row] = await tx<{ stripeId: string }[]>`
-    select stripe_id from stripe_customers where organisation_id = current_organisation()`
-  return row?.stripeId ?? null
-}
-
-/** The platform's contact that stands for the organisation. */
-export async function findBillingContact(tx: Tx): Promise<string | null> {
-  const [row] = await tx<{ contactId: string | null }[]>`
-    select contact_id from stripe_customers where organisation_id = current_organisation()`
-  return row?.contactId ?? null
-}
-
-/** Of which address the contact is that stands for the organisation; null: there is none. */
-export async function findPayer(tx: Tx): Promise<Buffer | null> {
-  const [row] = await tx<{ emailHash: Buffer | null }[]>`
-    select email_hash from stripe_customers where organisation_id = current_organisation()`
-  return row?.emailHash ?? null
-}
-
-export async function keepPayer(
-  tx: Tx,
-  { contactId, emailHash }: { contactId: string; emailHash: Buffer },
-): Promise<void> {
-  await tx`
-    update stripe_customers set contact_id = ${contactId}, email_hash = ${emailHash}
-    where organisation_id = current_organisation()`
-}
-
-/** When it was last seen how it stands; null: never. */
-export async function lastSeenAt(tx: Tx): Promise<Date | null> {
-  const [row] = await tx<{ seenAt: Date }[]>`
-    select seen_at from billing_states where organisation_id = current_organisation()`
-  return row?.seenAt ?? null
-}
-
-/** What was seen at the last look; null: there was none. */
-export async function lastFacts(tx: Tx): Promise<{ facts: BillingFacts; timers: Timer[]; isFrozen: boolean } | null> {
-  const [row] = await tx<{ facts: BillingFacts; timers: Timer[]; isFrozen: boolean }[]>`
-    select facts, timers, is_frozen from billing_states where organisation_id = current_organisation()`
-  return row ?? null
-}
 
 /** What was seen and decided at a moment, to be read by whoever asks. */
 export interface Look {

@@ -52,4 +52,51 @@ export async function refuseRequest(tx: Tx, id: string, reason: string, now: Dat
     where id = ${id} and status = 'requested'`
 }
 
+/** As the story finds it. */
+export type Requested = StoredRequest & { reason: string | null; attempt: number; actor: string }
+
+/** What was asked before then and is neither done nor waits, the oldest first. */
+export async function leftBehind(tx: Tx, before: Date): Promise<string[]> {
+  const rows = await tx<{ id: string }[]>`
+    select id from billing_requests where status = 'requested' and created_at < ${before} order by id limit 20`
+  return rows.map(({ id }) => id)
+}
+
+/** Locked: nobody else ends it meanwhile. */
+export async function lockRequest(tx: Tx, id: string): Promise<Requested | null> {
+  const [row] = await tx<Requested[]>`
+    select ${columns(tx)}, reason, attempt, actor from billing_requests where id = ${id} for no key update`
+  return row ?? null
+}
+
+/** Ends what is requested or waits; what has ended stays as it did. */
+export async function endRequest(
+  tx: Tx,
+  id: string,
+  { status, reason }: { status: 'done' | 'refused' | 'withdrawn'; reason: string | null },
+  now: Date,
+): Promise<void> {
+  await tx`
+    update billing_requests set status = ${status}, reason = ${reason}, ended_at = ${now}
+    where id = ${id} and status in ('requested', 'waiting')`
+}
+
+/** It is to be done at that time. */
+export async function letRequestWait(tx: Tx, id: string, dueAt: Date): Promise<void> {
+  await tx`update billing_requests set status = 'waiting', due_at = ${dueAt} where id = ${id} and status = 'requested'`
+}
+
+/** The provider may keep a failure of its own under the key: the request goes on under the next. */
+export async function nextRequestAttempt(tx: Tx, id: string): Promise<void> {
+  await tx`update billing_requests set attempt = attempt + 1 where id = ${id}`
+}
+
+/** Takes back the change of plan that waits for a subscription; false: none does. */
+export async function withdrawChange(tx: Tx, subscriptionId: string, now: Date): Promise<boolean> {
+  const [row] = await tx`
+    update billing_requests set status = 'withdrawn', ended_at = ${now}
+    where kind = 'change_plan' and status = 'waiting' and request ->> 'subscriptionId' = ${subscriptionId} returning 1`
+  return row !== undefined
+}
+
 const columns = (tx: Tx) => tx`id, request, status, due_at, created_at`

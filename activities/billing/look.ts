@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Sql } from 'postgres'
 import { recordBillingEvents } from '../../db/billing-acts.ts'
-import { findCustomer, lastSeenAt, lockCustomer, saveLook } from '../../db/billing-looks.ts'
+import { saveLook } from '../../db/billing-looks.ts'
 import { billingMemory, type KnownSubscription, knownSubscriptions } from '../../db/billing-memory.ts'
+import { leftBehind } from '../../db/billing-requests.ts'
 import { adoptUnmatched } from '../../db/billing-routing.ts'
+import { findBillingState } from '../../db/billing-states.ts'
 import type { Database, Tx } from '../../db/client.ts'
 import { creditWatch } from '../../db/credit-top-ups.ts'
 import { saveEntitlements, wakeForEntitlements } from '../../db/entitlements.ts'
 import { findPlanVersion, listPlans } from '../../db/plans.ts'
-import { leftBehind } from '../../db/requested-billing.ts'
+import { findStripeCustomer, lockCustomer } from '../../db/stripe-customers.ts'
 import type { Entitlements } from '../../workflows/contracts/entitlements.ts'
 import type { Plan } from '../../workflows/contracts/plans.ts'
 import type { BillingLook, LifecycleState } from '../../workflows/contracts/subscription-lifecycle.ts'
@@ -19,6 +21,7 @@ import {
   subscriptionStates,
 } from '../../workflows/contracts/subscriptions.ts'
 import { decideBilling } from '../../workflows/rules/billing-decision.ts'
+import { noFacts } from '../../workflows/rules/billing-differences.ts'
 import { timelineOf } from '../../workflows/rules/billing-timeline.ts'
 import { decideEntitlements } from '../../workflows/rules/entitlements.ts'
 import { type Clock, decisionTime } from '../clock.ts'
@@ -52,8 +55,9 @@ const leftBehindMs = 60_000
 /** Below the time that an activity has. */
 const providerMs = 40_000
 
+/** Of a customer whom Stripe does not know any more. */
 const nothing: BillingAccount = {
-  facts: { subscriptions: [], openInvoices: [], payments: [], refunds: [], disputes: [], card: null },
+  facts: noFacts,
   shown: { card: null, openInvoices: [], disputes: [], subscriptions: [] },
   paymentIds: [],
   email: null,
@@ -70,7 +74,7 @@ export function createBillingLookActivities(world: BillingLookWorld) {
       const as = <T>(work: (tx: Tx) => Promise<T>) => database.as(organisationId, work)
       const begunAt = decisionTime(clock, now)
       const { customerId, plans } = await as(async (tx) => ({
-        customerId: await findCustomer(tx),
+        customerId: await findStripeCustomer(tx),
         plans: await planOfPrices(tx, prices),
       }))
       if (customerId === null) return idle
@@ -81,7 +85,7 @@ export function createBillingLookActivities(world: BillingLookWorld) {
         if ((await lockCustomer(tx)) === null) throw needsRepair('stripe:no_such_customer')
         const decided = await decide(tx, { organisationId, account: account ?? nothing, at: begunAt })
         // Another look that began later has been written meanwhile: what this one saw is old.
-        const before = await lastSeenAt(tx)
+        const before = (await findBillingState(tx))?.seenAt ?? null
         const isNewest = before === null || before <= begunAt
         const newPayments = isNewest ? await save(tx, decided) : []
         return {

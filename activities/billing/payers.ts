@@ -1,9 +1,9 @@
 import type { Sql } from 'postgres'
 import { addressHash } from '../../db/addresses.ts'
-import { findPayer, keepPayer } from '../../db/billing-looks.ts'
 import type { Database } from '../../db/client.ts'
 import { platformContactFor } from '../../db/notices.ts'
 import { currentOrganisation, platformOrganisationId } from '../../db/organisations.ts'
+import { findPayer, keepPayer } from '../../db/stripe-customers.ts'
 
 /**
  * Keeps the contact of the platform that stands for an organisation, to whom its notices go, at the address that the person who pays has given at

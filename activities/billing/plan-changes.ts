@@ -1,8 +1,8 @@
 import type { ActEnd } from '../../db/billing-acts.ts'
-import { lastFacts } from '../../db/billing-looks.ts'
+import { endRequest, lockRequest } from '../../db/billing-requests.ts'
+import { findBillingState } from '../../db/billing-states.ts'
 import type { Tx } from '../../db/client.ts'
 import { findPlan } from '../../db/plans.ts'
-import { endRequest, lockRequest } from '../../db/requested-billing.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import { decisionTime } from '../clock.ts'
@@ -58,7 +58,7 @@ export async function applyWaitingChange(
   const now = decisionTime(clock, due.now)
   const { requested, last } = await database.as(organisationId, async (tx) => ({
     requested: await lockRequest(tx, requestId),
-    last: await lastFacts(tx),
+    last: await findBillingState(tx),
   }))
   if (requested?.status !== 'waiting' || requested.request.kind !== 'change_plan') {
     return { status: 'done', outcome: 'withdrawn' }

@@ -1,6 +1,6 @@
 import { beginAct, endAct } from '../../db/billing-acts.ts'
-import { lastFacts } from '../../db/billing-looks.ts'
-import type { Requested } from '../../db/requested-billing.ts'
+import type { Requested } from '../../db/billing-requests.ts'
+import { findBillingState } from '../../db/billing-states.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import { type Charged, ProviderError } from '../ports.ts'
 import { chargeEnd } from './charge-ends.ts'
@@ -43,7 +43,7 @@ async function payNow(
   { organisationId, requested, key, now }: AtProvider,
   invoiceId: string,
 ): Promise<RequestOutcome> {
-  const cardId = (await database.as(organisationId, lastFacts))?.facts.card?.id ?? ''
+  const cardId = (await database.as(organisationId, findBillingState))?.facts.card?.id ?? ''
   const act: Act = {
     key: `billing/${organisationId}/pay-now/${requested.id}`,
     is: 'charge',

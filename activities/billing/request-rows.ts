@@ -1,13 +1,7 @@
-import { lastFacts } from '../../db/billing-looks.ts'
+import { letRequestWait, type Requested, withdrawChange } from '../../db/billing-requests.ts'
+import { findBillingState } from '../../db/billing-states.ts'
+import { moveTimer, switchOff, switchOn } from '../../db/billing-switches.ts'
 import type { Tx } from '../../db/client.ts'
-import {
-  letRequestWait,
-  moveTimer,
-  type Requested,
-  switchOff,
-  switchOn,
-  withdrawChange,
-} from '../../db/requested-billing.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
 import type { SubscriptionFacts } from '../../workflows/contracts/subscriptions.ts'
 import { isUnderWay } from '../../workflows/rules/subscription-state.ts'
@@ -29,7 +23,7 @@ export async function carryOutInRows(
     return (await switchOn(tx, { name, reason, author: actor }, now)) ? done : refused('wrong_state')
   }
   if (request.kind === 'switch_off') return (await switchOff(tx, request.name, now)) ? done : refused('wrong_state')
-  const last = await lastFacts(tx)
+  const last = await findBillingState(tx)
   if (last === null) return refused('wrong_state')
   const { facts, timers, isFrozen } = last
   if (request.kind === 'move_timer') {

@@ -1,6 +1,6 @@
 import { recordBillingEvents } from '../../db/billing-acts.ts'
+import { endRequest, lockRequest, nextRequestAttempt, type Requested } from '../../db/billing-requests.ts'
 import type { Tx } from '../../db/client.ts'
-import { endRequest, lockRequest, nextRequestAttempt, type Requested } from '../../db/requested-billing.ts'
 import { decisionTime } from '../clock.ts'
 import { notFound } from '../failures.ts'
 import { ProviderError } from '../ports.ts'

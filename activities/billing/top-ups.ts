@@ -1,5 +1,5 @@
 import type { ActEnd } from '../../db/billing-acts.ts'
-import { findCustomer } from '../../db/billing-looks.ts'
+import { findStripeCustomer } from '../../db/stripe-customers.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import { ProviderError } from '../ports.ts'
 import { chargeEnd } from './charge-ends.ts'
@@ -17,7 +17,7 @@ export async function topUp(
   { organisationId, act, key, signal }: { organisationId: string; act: TopUp; key: string; signal: AbortSignal },
 ): Promise<ActEnd> {
   const { customerId, priceId } = await database.as(organisationId, async (tx) => ({
-    customerId: await findCustomer(tx),
+    customerId: await findStripeCustomer(tx),
     priceId: await priceOf(tx, act, prices),
   }))
   if (customerId === null || priceId === undefined) return { status: 'failed', outcome: 'no_such_price' }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Sql } from 'postgres'
 import type { ActEnd } from '../../db/billing-acts.ts'
-import { findBillingContact } from '../../db/billing-looks.ts'
 import type { Database } from '../../db/client.ts'
 import { enrolContacts } from '../../db/cohorts.ts'
 import { platformOrganisationId } from '../../db/organisations.ts'
 import { lockSequence } from '../../db/sequences.ts'
+import { findBillingContact } from '../../db/stripe-customers.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import { type Clock, decisionTime } from '../clock.ts'
 
