@@ -1,5 +1,5 @@
 import type { PlanPlace } from '../workflows/contracts/catalogue.schema.ts'
-import type { Plan } from '../workflows/contracts/plans.ts'
+import type { Plan, PlanMeter } from '../workflows/contracts/plans.ts'
 import type { Tx } from './client.ts'
 
 /** A plan as it was saved once. That stays as it was. */
@@ -52,14 +52,23 @@ export async function listPriceSettings(tx: Tx): Promise<{ setting: string; plan
     order by plan_key, setting`
 }
 
+/** What any version has metered, by the setting of the metered price, as the newest version that names it has it. */
+export async function listMeters(tx: Tx): Promise<PlanMeter[]> {
+  return tx<PlanMeter[]>`
+    select distinct on (meter ->> 'setting') meter ->> 'setting' as setting, meter ->> 'type' as type, meter ->> 'event' as event
+    from plan_versions, jsonb_array_elements(definition -> 'prices') as price, jsonb_array_elements(price -> 'meters') as meter
+    order by meter ->> 'setting', version desc`
+}
+
 /** What every plan takes up, as nobody else changes the catalogue until the end of the transaction. */
 export async function lockCatalogue(tx: Tx): Promise<PlanPlace[]> {
   await tx`select pg_advisory_xact_lock(hashtextextended('plans', 0))`
   return tx<PlanPlace[]>`
     select plans.key, plans.kind, plans.family, (newest.definition ->> 'rank')::int as rank,
       array(
-        select distinct price ->> 'setting'
-        from plan_versions as any_version, jsonb_array_elements(any_version.definition -> 'prices') as price
+        select distinct named ->> 'setting'
+        from plan_versions as any_version, jsonb_array_elements(any_version.definition -> 'prices') as price,
+          jsonb_array_elements(coalesce(price -> 'meters', '[]') || price) as named
         where any_version.plan_key = plans.key
       ) as settings
     from plans

@@ -1,9 +1,20 @@
 import { z } from 'zod'
 import type { SavedPlan } from '../../db/plans.ts'
-import { Plan, PlanPrice } from '../../workflows/contracts/plans.schema.ts'
+import { Plan, PlanMeter, PlanPrice } from '../../workflows/contracts/plans.schema.ts'
+
+const OfferedMeter = z
+  .strictObject({
+    type: PlanMeter.shape.type,
+    event: PlanMeter.shape.event.exactOptional().meta({ description: 'Only the platform is told' }),
+    setting: PlanMeter.shape.setting.exactOptional().meta({ description: 'Only the platform is told' }),
+  })
+  .meta({ id: 'OfferedMeter' })
 
 const OfferedPrice = PlanPrice.omit({ setting: true })
   .extend({
+    meters: z.array(OfferedMeter).exactOptional().meta({
+      description: 'Types of credits of which what the included ones do not cover is invoiced by use',
+    }),
     isForSale: z.boolean().meta({
       description: 'False while the price has no counterpart at Stripe, and of what is retired or an earlier version',
     }),
@@ -38,9 +49,11 @@ export function planAnswer(
   const isOffered = retiredAt === null && version === newest
   return {
     ...definition,
-    prices: definition.prices.map(({ setting, ...price }) => ({
+    prices: definition.prices.map(({ setting, meters, ...price }) => ({
       ...price,
-      isForSale: isOffered && stripePrices[setting] !== undefined,
+      isForSale:
+        isOffered && [setting, ...(meters ?? []).map((one) => one.setting)].every((one) => one in stripePrices),
+      ...(meters && { meters: isPlatform ? meters : meters.map(({ type }) => ({ type })) }),
       ...(isPlatform && { setting }),
     })),
     version,

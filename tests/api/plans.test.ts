@@ -32,6 +32,7 @@ const basic = {
   rank: 1,
   prices: [{ key: 'monthly', amount: 1900, currency: 'EUR', every: 'P1M', setting: 'STRIPE_PRICE_BASIC' }],
 }
+const meter = { type: 'call_seconds', event: 'call_seconds', setting: 'STRIPE_PRICE_BASIC_USE' }
 const price = (changes: object) => ({ prices: [{ ...basic.prices[0], ...changes }] })
 const pack = { kind: 'credit_pack', credits: [{ type: 'call_seconds', amount: 60 }], ...price({ every: null }) }
 
@@ -123,6 +124,18 @@ test('what is not there is answered 404', async () => {
   expect((await ask('GET', '/plans?includeRetired=maybe')).status).toBe(400)
 })
 
+test('what a price meters is shown by its type, its setting to the platform alone; no other plan takes it, ever', async () => {
+  const metered = { ...basic, key: 'metered', family: 'metered' }
+  const setting = { setting: 'STRIPE_PRICE_METERED', meters: [{ ...meter, setting: 'STRIPE_PRICE_METERED_USE' }] }
+  const [own] = (await saved({ ...metered, ...price(setting) })).prices
+  expect(own).toMatchObject({ ...setting, isForSale: false })
+  const [shown] = (await read('metered')).prices
+  expect(shown?.['meters']).toEqual([{ type: 'call_seconds' }])
+  await saved({ ...metered, ...price({ setting: 'STRIPE_PRICE_METERED' }) })
+  const thief = { ...basic, key: 'thief', family: 'thieves', ...price({ setting: 'STRIPE_PRICE_METERED_USE' }) }
+  expect((await problemOf(await save(thief))).errors).toMatchObject([{ pointer: '/prices/0/setting' }])
+})
+
 test.each([
   [{ key: 'Basic' }, '/key', /small letter/],
   [{ rank: 1.5 }, '/rank', /int/],
@@ -132,6 +145,10 @@ test.each([
   [price({ amount: 19.5 }), '/prices/0/amount', /int/],
   [price({ amount: -1 }), '/prices/0/amount', />=0/],
   [price({ setting: 'PRICE_BASIC' }), '/prices/0/setting', /STRIPE_PRICE_/],
+  [price({ meters: [{ ...meter, setting: 'STRIPE_PRICE_BASIC' }] }), '/prices/0/meters/0/setting', /is taken/],
+  [price({ meters: [meter, { ...meter, setting: 'STRIPE_PRICE_B' }] }), '/prices/0/meters/1/type', /is taken/],
+  [price({ meters: [{ ...meter, event: 'a b' }] }), '/prices/0/meters/0/event', /event name/],
+  [{ ...pack, ...price({ every: null, meters: [meter] }) }, '/prices/0/meters', /Only a subscription/],
   [price({ every: 'P1W' }), '/prices/0/every', /"P1M"\|"P1Y"/],
   [price({ every: null }), '/prices/0/every', /P1M or P1Y/],
   [{ prices: [basic.prices[0], { ...basic.prices[0], setting: 'STRIPE_PRICE_B' }] }, '/prices/1/key', /"monthly"/],
@@ -199,6 +216,11 @@ test.each([
   [{ family: 'prospecting', rank: 20 }, '/rank', /"hunter" has the rank 20/],
   [{ ...pack, ...price({ every: null, setting: 'STRIPE_PRICE_P' }), family: 'prospecting' }, '/kind', /subscription/],
   [price({ setting: 'STRIPE_PRICE_HUNTER_249' }), '/prices/0/setting', /a price of "hunter"/],
+  [
+    price({ setting: 'STRIPE_PRICE_P', meters: [{ ...meter, setting: 'STRIPE_PRICE_SCOUT' }] }),
+    '/prices/0/meters/0/setting',
+    /a price of "scout"/,
+  ],
   [{ key: 'hunter', ...price({ setting: 'STRIPE_PRICE_P' }) }, '/family', /prospecting for good/],
 ])('a plan that says %j clashes with the catalogue', async (changes, pointer, detail) => {
   const fresh = { ...basic, key: 'newcomer', family: 'newcomers', ...price({ setting: 'STRIPE_PRICE_NEW' }) }

@@ -33,13 +33,21 @@ export function clashes(plan: CataloguePlan, catalogue: readonly PlanPlace[]): F
     const message = `"${peer.key}" has the rank ${plan.rank} in the family "${plan.family}": give another.`
     faults.push({ path: ['rank'], message })
   }
-  for (const [index, { setting }] of plan.prices.entries()) {
-    const owner = others.find(({ settings }) => settings.includes(setting))
-    if (owner === undefined) continue
-    const message = `${setting} holds a price of "${owner.key}": give each price a setting of its own.`
-    faults.push({ path: ['prices', index, 'setting'], message })
+  for (const [index, { setting, meters = [] }] of plan.prices.entries()) {
+    const metered = meters.map((meter, place) => ({ ...meter, path: ['prices', index, 'meters', place, 'setting'] }))
+    for (const named of [{ setting, path: ['prices', index, 'setting'] }, ...metered]) {
+      const owner = others.find(({ settings }) => settings.includes(named.setting))
+      if (owner === undefined) continue
+      const message = `${named.setting} holds a price of "${owner.key}": give each price a setting of its own.`
+      faults.push({ path: named.path, message })
+    }
   }
   return faults
+}
+
+/** All that its prices name, metered ones included. */
+function settingsOf({ prices }: CataloguePlan): string[] {
+  return prices.flatMap(({ setting, meters = [] }) => [setting, ...meters.map((meter) => meter.setting)])
 }
 
 /** A whole catalogue, as a file has it. */
@@ -47,7 +55,7 @@ export const Catalogue = z
   .array(Plan)
   .max(mostPlans)
   .superRefine((plans, context) => {
-    const places = plans.map((plan) => ({ ...plan, settings: plan.prices.map(({ setting }) => setting) }))
+    const places = plans.map((plan) => ({ ...plan, settings: settingsOf(plan) }))
     refuse(context, [
       ...repeats(plans.map(({ key }) => key)).map(({ value, index }) => ({
         path: [index, 'key'],

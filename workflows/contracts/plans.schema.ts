@@ -7,6 +7,7 @@ import { type Plan as CataloguePlan, limitedActs, limitPeriods, planKinds, usual
 const mostPrices = 20
 const mostNotices = 20
 const mostFeatures = 100
+const mostMeters = 10
 /** Of minor units: Stripe takes no more. */
 const mostAmount = 99_999_999
 /** As long as a trial can be at Stripe. */
@@ -34,6 +35,20 @@ const PriceSetting = z
     example: 'STRIPE_PRICE_SCOUT',
   })
 
+export const PlanMeter = z
+  .strictObject({
+    type: CreditType,
+    event: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]{1,100}$/, 'Give the event name of the meter: letters, digits, _, . and -, at most 100.')
+      .meta({
+        description: "The meter's `event_name` at Stripe. It sums up, in the type's smallest unit",
+        example: 'call_seconds',
+      }),
+    setting: PriceSetting,
+  })
+  .meta({ id: 'PlanMeter' })
+
 export const PlanPrice = z
   .strictObject({
     key: Key.meta({ description: 'Names the price among those of its plan', example: 'monthly' }),
@@ -44,6 +59,15 @@ export const PlanPrice = z
       .meta({ example: 'USD' }),
     every: z.enum(['P1M', 'P1Y']).nullable().meta({ description: 'Null: paid once', example: 'P1M' }),
     setting: PriceSetting,
+    meters: z
+      .array(PlanMeter)
+      .min(1)
+      .max(mostMeters)
+      .exactOptional()
+      .meta({
+        description: `What is paid by use beside a subscription. Credits of the type are burned first; what they do not cover is invoiced when the period
+ends, at the metered price that the setting names. A trial meters nothing`,
+      }),
   })
   .meta({ id: 'PlanPrice' })
 
@@ -155,7 +179,10 @@ export const Plan = z
   .superRefine((plan, context) => {
     refuse(context, [
       ...taken('prices', 'key', plan.prices),
-      ...taken('prices', 'setting', plan.prices),
+      ...settingsTaken(plan.prices),
+      ...plan.prices.flatMap(({ meters = [] }, index) =>
+        taken('meters', 'type', meters).map((fault) => ({ ...fault, path: ['prices', index, ...fault.path] })),
+      ),
       ...taken('credits', 'type', plan.credits),
       ...(plan.kind === 'subscription' ? unfitToRecur(plan) : unfitToBuyOnce(plan)),
     ])
@@ -169,6 +196,18 @@ function taken<Field extends string>(list: string, field: Field, items: readonly
   }))
 }
 
+/** At its price or its meter; each is an item of its own at Stripe. */
+function settingsTaken(prices: CataloguePlan['prices']): Fault[] {
+  const places = prices.flatMap(({ setting, meters = [] }, index) => [
+    { setting, path: ['prices', index, 'setting'] },
+    ...meters.map((meter, place) => ({ ...meter, path: ['prices', index, 'meters', place, 'setting'] })),
+  ])
+  return repeats(places.map(({ setting }) => setting)).map(({ value, index }) => ({
+    path: places[index]?.path ?? [],
+    message: `"${value}" is taken: each of the prices has a setting of its own.`,
+  }))
+}
+
 function unfitToRecur({ prices }: CataloguePlan): Fault[] {
   return prices.flatMap(({ every }, index) =>
     every === null ? [{ path: ['prices', index, 'every'], message: 'A subscription is paid every P1M or P1Y.' }] : [],
@@ -177,7 +216,9 @@ function unfitToRecur({ prices }: CataloguePlan): Fault[] {
 
 function unfitToBuyOnce({ kind, prices, trial, credits }: CataloguePlan): Fault[] {
   const faults: Fault[] = []
-  for (const [index, { every }] of prices.entries()) {
+  for (const [index, { every, meters }] of prices.entries()) {
+    if (meters)
+      faults.push({ path: ['prices', index, 'meters'], message: 'Only a subscription is metered: leave it out.' })
     if (every !== null) faults.push({ path: ['prices', index, 'every'], message: 'It is paid once: give null.' })
   }
   for (const [index, { rollsOver }] of credits.entries()) {

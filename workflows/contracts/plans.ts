@@ -41,6 +41,17 @@ interface PlanPrice {
   every: 'P1M' | 'P1Y' | null
   /** The setting that holds the price's id at Stripe: 'STRIPE_PRICE_SCOUT'. No other plan has it, nor had it in any version. */
   setting: string
+  /** What is paid by use beside it, beyond the credits; left out: nothing is. */
+  meters?: PlanMeter[]
+}
+
+/** Credits of a type are burned first; what they do not cover is told Stripe as it is used, and invoiced when the period ends. */
+export interface PlanMeter {
+  type: string
+  /** The `event_name` of the meter at Stripe, which counts in the type's smallest unit. */
+  event: string
+  /** The setting that holds the id of the metered price at Stripe. No other price has it. */
+  setting: string
 }
 
 interface IncludedCredits {
