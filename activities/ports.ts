@@ -230,8 +230,8 @@ export interface CheckoutWanted {
   customerId: string
   priceId: string
   quantity: number
-  /** A subscription, with its trial in whole days; null: paid once. */
-  subscription: { trialDays: number | null } | null
+  /** A subscription, with its trial in whole days, and what is paid by use beside it; null: paid once. */
+  subscription: { trialDays: number | null; meteredPriceIds?: readonly string[] } | null
   successUrl: string
   cancelUrl: string
 }
@@ -241,6 +241,8 @@ export interface PriceChange {
   priceId: string
   /** `with_proration`: charged at once, and not applied unless that succeeds. `without`: from the next period on. */
   money: 'with_proration' | 'without'
+  /** What is paid by use beside it from then on, and from which prices that is chosen: others stay. Left out: all stay. */
+  metered?: { priceIds: readonly string[]; of: readonly string[] }
 }
 
 export interface ChangePreview {

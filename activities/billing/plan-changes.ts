@@ -6,8 +6,9 @@ import { findPlan } from '../../db/plans.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import { decisionTime } from '../clock.ts'
-import { type Charged, ProviderError } from '../ports.ts'
+import { type Charged, type PriceChange, ProviderError } from '../ports.ts'
 import type { BillingWorld } from './look.ts'
+import { meterOfPrices } from './plan-of-price.ts'
 
 type ChangePlan = Extract<BillingRequest, { kind: 'change_plan' }>
 
@@ -32,16 +33,33 @@ export async function priceOf(
   return price && prices[price.setting]
 }
 
+/** What is paid by use beside a plan's price, of all that the catalogue has; undefined: it has nothing such. */
+async function meteredBeside(
+  tx: Tx,
+  { planKey, priceKey }: ChangePlan,
+  prices: BillingWorld['prices'],
+): Promise<PriceChange['metered']> {
+  const of = [...(await meterOfPrices(tx, prices)).keys()]
+  if (of.length === 0) return undefined
+  const plan = await findPlan(tx, planKey)
+  const meters = plan?.definition.prices.find(({ key }) => key === priceKey)?.meters ?? []
+  return { priceIds: meters.flatMap(({ setting }) => prices[setting] ?? []), of }
+}
+
 /** Changes what is subscribed to, and charges the difference at once: what is declined changes nothing. Throws ProviderError. */
 export async function changePlanNow(
   { billing, database, prices }: BillingWorld,
   { organisationId, request, key, isLate = false }: NowChanged,
 ): Promise<Charged> {
-  const priceId = await database.as(organisationId, (tx) => priceOf(tx, request, prices))
+  const { priceId, metered } = await database.as(organisationId, async (tx) => ({
+    priceId: await priceOf(tx, request, prices),
+    metered: await meteredBeside(tx, request, prices),
+  }))
   if (priceId === undefined) throw new ProviderError('stripe', 'rejected', 'no_such_price')
   const { subscriptionId, when } = request
   const money = when === 'now' || isLate ? 'with_proration' : 'without'
-  return billing.changePrice({ subscriptionId, priceId, money }, key, AbortSignal.timeout(providerMs))
+  const change = { subscriptionId, priceId, money, ...(metered && { metered }) } as const
+  return billing.changePrice(change, key, AbortSignal.timeout(providerMs))
 }
 
 /** Makes a change whose time has come. One that was taken back meanwhile is not made. */

@@ -1,5 +1,6 @@
 import type { Tx } from '../../db/client.ts'
-import { listPriceSettings } from '../../db/plans.ts'
+import { listMeters, listPriceSettings } from '../../db/plans.ts'
+import type { MeterOfPrice } from '../../workflows/rules/metered-types.ts'
 import type { PlanOfPrice } from '../ports.ts'
 
 /**
@@ -13,4 +14,14 @@ export async function planOfPrices(tx: Tx, prices: Readonly<Record<string, strin
     if (priceId !== undefined) plans.set(priceId, { planKey })
   }
   return plans
+}
+
+/** What each metered price at Stripe counts, also those that only earlier versions of plans had. */
+export async function meterOfPrices(tx: Tx, prices: Readonly<Record<string, string>>): Promise<MeterOfPrice> {
+  const meters = new Map<string, { type: string; event: string }>()
+  for (const { setting, type, event } of await listMeters(tx)) {
+    const priceId = prices[setting]
+    if (priceId !== undefined) meters.set(priceId, { type, event })
+  }
+  return meters
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { CheckoutWanted } from '../../activities/ports.ts'
 import { listSubscriptions } from '../../db/billing-states.ts'
 import type { Tx } from '../../db/client.ts'
 import { findPlan } from '../../db/plans.ts'
@@ -129,7 +130,7 @@ anew each time, without an Idempotency-Key. For an organisation that has checked
 
 interface Offer {
   priceId: Choice['priceId']
-  subscription: { trialDays: number | null } | null
+  subscription: CheckoutWanted['subscription']
 }
 
 async function offerOf(
@@ -137,7 +138,7 @@ async function offerOf(
   body: z.output<typeof Checkout>,
   stripePrices: Readonly<Record<string, string>>,
 ): Promise<Offer> {
-  const { plan, priceId } = chosen(await findPlan(tx, body.planKey), body, stripePrices)
+  const { plan, priceId, meteredPriceIds } = chosen(await findPlan(tx, body.planKey), body, stripePrices)
   if (plan.kind !== 'subscription') return { priceId, subscription: null }
   if (body.quantity > 1) {
     throw invalidInput([{ pointer: '/quantity', detail: 'A subscription is taken once: give 1.' }])
@@ -156,5 +157,6 @@ async function offerOf(
   // Stripe counts whole days.
   const trialDays = plan.trial === null ? null : Math.ceil(durationMs(plan.trial) / dayMs)
   const isFirst = subscriptions.every(({ stripeStatus }) => stripeStatus === 'incomplete_expired')
-  return { priceId, subscription: { trialDays: isFirst ? trialDays : null } }
+  const metered = meteredPriceIds.length > 0 ? { meteredPriceIds } : {}
+  return { priceId, subscription: { trialDays: isFirst ? trialDays : null, ...metered } }
 }

@@ -21,6 +21,8 @@ export interface Choice {
   plan: Plan
   priceKey: string
   priceId: string
+  /** Of what is paid by use beside it. */
+  meteredPriceIds: string[]
 }
 
 /** Throws a Problem for what cannot be bought, with what can be done about it. */
@@ -42,11 +44,14 @@ export function chosen(
   const price = plan.prices.find(({ key }) => priceKey === undefined || key === priceKey)
   if (price === undefined) throw wrongField('/priceKey', `The plan ${plan.key} has no such price: give one of ${keys}.`)
   const priceId = stripePrices[price.setting]
-  if (priceId === undefined) {
+  const meters = price.meters ?? []
+  const meteredPriceIds = meters.flatMap(({ setting }) => stripePrices[setting] ?? [])
+  // Without its meters, what is used beyond the credits would be refused, or be nobody's to pay.
+  if (priceId === undefined || meteredPriceIds.length < meters.length) {
     const detail = `The price ${price.key} of ${plan.key} is not for sale yet: choose one of which GET /plans says isForSale.`
     throw new Problem('wrong_state', detail)
   }
-  return { plan, priceKey: price.key, priceId }
+  return { plan, priceKey: price.key, priceId, meteredPriceIds }
 }
 
 /** The subscriptions that have not ended. */

@@ -62,6 +62,7 @@ export function createStripe(settings: StripeSettings): BillingProvider {
     async startCheckout({ customerId, priceId, quantity, subscription, successUrl, cancelUrl }, key, signal) {
       const metadata = { act_key: mark(key) }
       const days = subscription?.trialDays ?? null
+      const metered = subscription?.meteredPriceIds ?? []
       const of = subscription
         ? { subscription_data: { metadata, ...(days !== null && { trial_period_days: days }) } }
         : { payment_intent_data: { metadata } }
@@ -70,7 +71,7 @@ export function createStripe(settings: StripeSettings): BillingProvider {
           {
             mode: subscription ? 'subscription' : 'payment',
             customer: customerId,
-            line_items: [{ price: priceId, quantity }],
+            line_items: [{ price: priceId, quantity }, ...metered.map((price) => ({ price }))],
             success_url: successUrl,
             cancel_url: cancelUrl,
             metadata,

@@ -45,15 +45,19 @@ function subscriptionOf({ subscription, items }: Subscribed, plans: PlanOfPrice)
   const status = stripeStatuses.find((one) => one === subscription.status)
   if (status === undefined) throw unexpectedAnswer()
   const ends = items.map((item) => item.current_period_end)
+  const metered = items.filter(({ price }) => price.recurring?.usage_type === 'metered')
+  // What is paid by use alone is what it is for.
+  const paidAhead = metered.length < items.length ? items.filter((item) => !metered.includes(item)) : items
   return {
     id,
     status,
     startedAt: ms(subscription.created),
-    items: items.map(({ price, current_period_start: start, current_period_end: end }) => ({
+    items: paidAhead.map(({ price, current_period_start: start, current_period_end: end }) => ({
       planKey: plans.get(price.id)?.planKey ?? price.id,
       every: rhythmOf(price),
       period: { startsAt: ms(start), endsAt: ms(end) },
     })),
+    ...(metered.length > 0 && { meteredPriceIds: metered.map(({ price }) => price.id).toSorted() }),
     trialEndsAt: msOrNull(subscription.trial_end),
     cancelsAt: msOrNull(cancelAt ?? (endsWithPeriod && ends.length > 0 ? Math.max(...ends) : null)),
     endedAt: msOrNull(subscription.ended_at),

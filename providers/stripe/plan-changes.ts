@@ -10,16 +10,17 @@ export function createPlanChanges(session: Session): Pick<BillingProvider, 'prev
   return { previewChange, changePrice, cancel }
 
   async function previewChange(change: PriceChange, signal: AbortSignal): Promise<ChangePreview> {
-    const [item, price] = await Promise.all([
-      itemOf(change.subscriptionId, signal),
+    const [items, price] = await Promise.all([
+      itemsOf(change.subscriptionId, signal),
       session.ask({ about: 'price', signal }, (stripe) => stripe.prices.retrieve(change.priceId)),
     ])
     const invoice = await session.ask({ about: 'subscription', signal }, (stripe) =>
       stripe.invoices.createPreview({
         subscription: change.subscriptionId,
-        subscription_details: detailsOf(change, item),
+        subscription_details: detailsOf(change, items),
       }),
     )
+    const { item } = items
     // Where nothing is due now, it shows the invoice of the next period.
     const dueNow = invoice.lines.data.filter(({ period }) => period.start < item.current_period_end)
     const isAll = dueNow.length === invoice.lines.data.length
@@ -34,12 +35,15 @@ export function createPlanChanges(session: Session): Pick<BillingProvider, 'prev
 
   /** One that costs something at once is undone by Stripe where that is not paid. */
   async function changePrice(change: PriceChange, key: string, signal: AbortSignal) {
-    const item = await itemOf(change.subscriptionId, signal)
+    const items = await itemsOf(change.subscriptionId, signal)
+    const isMade = items.item.price.id === change.priceId && swaps(change, items).length === 0
+    // Asked for again it would be another request, which Stripe refuses under the same key.
+    if (change.metered && isMade) return { is: 'paid' as const }
     return charged(async () => {
       await session.act({ about: 'subscription', signal }, key, (stripe, options) =>
         stripe.subscriptions.update(
           change.subscriptionId,
-          { ...detailsOf(change, item), payment_behavior: 'error_if_incomplete' },
+          { ...detailsOf(change, items), payment_behavior: 'error_if_incomplete' },
           options,
         ),
       )
@@ -71,23 +75,41 @@ export function createPlanChanges(session: Session): Pick<BillingProvider, 'prev
     )
   }
 
-  /** What a subscription is for; what is paid by use beside it stays. */
-  async function itemOf(id: string, signal: AbortSignal): Promise<Stripe.SubscriptionItem> {
+  /** What a subscription is for, and what is paid by use beside it. */
+  async function itemsOf(id: string, signal: AbortSignal): Promise<Items> {
     const subscription = await session.ask({ about: 'subscription', signal }, (stripe) =>
       stripe.subscriptions.retrieve(id),
     )
     if (isOver(subscription)) throw rejected('no_such_subscription')
-    const [item, ...others] = subscription.items.data.filter(({ price }) => price.recurring?.usage_type !== 'metered')
+    const metered = subscription.items.data.filter(({ price }) => price.recurring?.usage_type === 'metered')
+    const [item, ...others] = subscription.items.data.filter((one) => !metered.includes(one))
     if (!item || others.length > 0) throw rejected('several_prices')
-    return item
+    return { item, metered }
   }
 }
 
-function detailsOf({ priceId, money: how }: PriceChange, { id }: Stripe.SubscriptionItem) {
+interface Items {
+  item: Stripe.SubscriptionItem
+  metered: Stripe.SubscriptionItem[]
+}
+
+function detailsOf(change: PriceChange, items: Items) {
   return {
-    items: [{ id, price: priceId }],
-    proration_behavior: how === 'with_proration' ? ('always_invoice' as const) : ('none' as const),
+    items: [{ id: items.item.id, price: change.priceId }, ...swaps(change, items)],
+    proration_behavior: change.money === 'with_proration' ? ('always_invoice' as const) : ('none' as const),
   }
+}
+
+/** One metered price takes the place of another, so that what was used of it in the period stays counted. */
+function swaps({ metered: change }: PriceChange, { metered }: Items) {
+  if (!change) return []
+  const { priceIds, of } = change
+  const gone = metered.filter(({ price }) => of.includes(price.id) && !priceIds.includes(price.id))
+  const come = priceIds.filter((priceId) => !metered.some(({ price }) => price.id === priceId))
+  return [
+    ...come.map((price, index) => ({ price, ...(gone[index] && { id: gone[index].id }) })),
+    ...gone.slice(come.length).map(({ id }) => ({ id, deleted: true })),
+  ]
 }
 
 const isOver = ({ status }: Stripe.Subscription): boolean => status === 'canceled' || status === 'incomplete_expired'

@@ -16,6 +16,8 @@ export interface KnownPrice {
   currency: string
   /** Null: paid once. */
   interval: 'day' | 'week' | 'month' | 'year' | null
+  /** Of a price that is paid by use, the event that tells of it. */
+  meter?: string | undefined
 }
 
 const Event = z.object({ id: z.string(), type: z.string(), created: z.int(), body: z.string() })

@@ -108,7 +108,8 @@ export function customerDetails({
 }
 
 export function newCheckoutLine(price: Price, quantity: number, description: string) {
-  const amount = (price.unit_amount ?? 0) * quantity
+  const isByUse = price.recurring?.usage_type === 'metered'
+  const amount = isByUse ? 0 : (price.unit_amount ?? 0) * quantity
   return {
     id: newId('li'),
     object: 'item' as const,

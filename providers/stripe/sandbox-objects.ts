@@ -67,17 +67,22 @@ export interface NewPrice {
   /** Null: paid once. */
   interval: Interval | null
   intervalCount?: number | undefined
+  /** Of one that is paid by use: the event that tells of it. */
+  meter?: string | undefined
   lookupKey?: string | undefined
   nickname?: string | undefined
   metadata?: Metadata | undefined
 }
 
+/** The meter that sums up an event: this sandbox has one for each. */
+export const meterOf = (eventName: string): string => `mtr_${eventName}`
+
 export function newPrice(created: number, given: NewPrice) {
   const recurring = given.interval && {
     interval: given.interval,
     interval_count: given.intervalCount ?? 1,
-    meter: null,
-    usage_type: 'licensed' as const,
+    meter: given.meter === undefined ? null : meterOf(given.meter),
+    usage_type: given.meter === undefined ? ('licensed' as const) : ('metered' as const),
   }
   return {
     id: given.id ?? newId('price'),

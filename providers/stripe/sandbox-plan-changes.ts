@@ -13,7 +13,7 @@ import { incompleteSeconds, periodOf } from './sandbox-due.ts'
 import { collect, draftInvoice, finalize } from './sandbox-invoices.ts'
 import { periodAt, shareOf } from './sandbox-periods.ts'
 import { declined, invalid } from './sandbox-refusals.ts'
-import { lineFor, recurringPrice, sameInterval } from './sandbox-subscriptions.ts'
+import { costOf, lineFor, recurringPrice, sameInterval } from './sandbox-subscriptions.ts'
 import type { Metadata } from './sandbox-values.ts'
 
 interface ItemChange {
@@ -169,7 +169,6 @@ function isSameRhythm({ items }: Subscription, rhythm: SubscriptionItem['price']
 function prorationsOf(before: Subscription, after: Subscription, at: number, restarts: boolean): LineSource[] {
   const period = periodOf(before)
   const rest = { start: at, end: period.end }
-  const cost = ({ price, quantity }: SubscriptionItem) => (price.unit_amount ?? 0) * quantity
   const isKept = (item: SubscriptionItem, others: SubscriptionItem[]) =>
     !restarts &&
     others.some(({ id, price, quantity }) => id === item.id && price.id === item.price.id && quantity === item.quantity)
@@ -181,9 +180,9 @@ function prorationsOf(before: Subscription, after: Subscription, at: number, res
   })
   const left = before.items.data
     .filter((item) => !isKept(item, after.items.data))
-    .map((item) => line(item, -shareOf(cost(item), period, at), 'Unused'))
+    .map((item) => line(item, -shareOf(costOf(item), period, at), 'Unused'))
   const come = after.items.data
     .filter((item) => !restarts && !isKept(item, before.items.data))
-    .map((item) => line(item, shareOf(cost(item), period, at), 'Remaining'))
+    .map((item) => line(item, shareOf(costOf(item), period, at), 'Remaining'))
   return [...left, ...come].filter(({ amount }) => amount !== 0)
 }

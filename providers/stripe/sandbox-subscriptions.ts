@@ -136,10 +136,15 @@ export function sameInterval(prices: Price[]): Price {
   return first
 }
 
+/** What an item costs in advance for a whole period: nothing where it is paid by use. */
+export function costOf({ price, quantity }: SubscriptionItem): number {
+  return price.recurring?.usage_type === 'metered' ? 0 : (price.unit_amount ?? 0) * quantity
+}
+
 /** A period of an item, whole and in advance. */
 export function lineFor(item: SubscriptionItem, period: Period): LineSource {
   const { price, quantity, subscription, id } = item
-  const amount = (price.unit_amount ?? 0) * quantity
+  const amount = costOf(item)
   const each = `${((price.unit_amount ?? 0) / 100).toFixed(2)} ${price.currency.toUpperCase()}`
   const description = `${quantity} × ${price.nickname ?? price.id} (at ${each} / ${price.recurring?.interval})`
   return { amount, description, price, quantity, period, isProration: false, of: { subscription, item: id } }

@@ -4,11 +4,12 @@ import type { CheckoutSession } from './sandbox-checkout-objects.ts'
 import { closeDispute } from './sandbox-disputes.ts'
 import { nextStepOf, periodOf, type SubscriptionStep } from './sandbox-due.ts'
 import { close, collect, draftInvoice, draftSeconds, finalize, retry } from './sandbox-invoices.ts'
+import { renewalLines } from './sandbox-metering.ts'
 import { defaultMethod } from './sandbox-payments.ts'
 import { periodAt } from './sandbox-periods.ts'
 import { end, subscriptionOf } from './sandbox-statuses.ts'
 import type { StripeObject } from './sandbox-store.ts'
-import { lineFor, sameInterval } from './sandbox-subscriptions.ts'
+import { sameInterval } from './sandbox-subscriptions.ts'
 import { own } from './sandbox-values.ts'
 
 /** Has all happen that is due by then by a clock (empty: the sandbox's own), each at its time. */
@@ -94,7 +95,7 @@ function draftRenewal(act: Act, before: Subscription, renewed: Subscription, fin
   return draftInvoice(act, {
     subscription: renewed,
     reason: 'subscription_cycle',
-    lines: renewed.items.data.map((item) => lineFor(item, periodOf(renewed))),
+    lines: renewalLines(act, renewed, periodOf(before), periodOf(renewed)),
     period: periodOf(before),
     finalizesAt,
   })

@@ -4,6 +4,12 @@
 export const grantSources = ['plan', 'rollover', 'manual', 'purchase', 'top_up'] as const
 export type GrantSource = (typeof grantSources)[number]
 
+/** A type of which a subscription meters what credits do not cover, with the event that tells Stripe of it. */
+export interface MeteredType {
+  type: string
+  event: string
+}
+
 /** `repaid`: a grant has paid for what was owed. */
 export const creditEntryKinds = [
   'granted',

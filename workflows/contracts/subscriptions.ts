@@ -43,6 +43,8 @@ export interface SubscriptionFacts {
   status: StripeStatus
   startedAt: number
   items: SubscriptionItem[]
+  /** Ids of the prices that are paid by use beside the items; left out: none is. */
+  meteredPriceIds?: string[]
   trialEndsAt: number | null
   /** When it is going to end, whether at a date or with its period. */
   cancelsAt: number | null
