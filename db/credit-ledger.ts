@@ -66,6 +66,8 @@ export interface Use {
 /** `known`: told before; the balance is the one that it left then. `other`: the key is another use's. */
 export interface Used extends Omit<Take, 'is'> {
   is: 'taken' | 'short' | 'known' | 'other'
+  /** Of the amount, what the balance did not cover and a subscription meters: Stripe invoices it. With the first of it the story has to look, too. */
+  metered: number
 }
 
 /** Somebody else has told of this use in this very moment: asked once more, in a transaction of its own, that is what is found. */
@@ -73,11 +75,14 @@ export class ToldMeanwhile extends Error {
   override name = 'ToldMeanwhile'
 }
 
-/** Burns what was used, once under its key, all or nothing. Throws ToldMeanwhile. */
+/**
+ * Burns what was used, once under its key; what the balance does not cover is metered (db/metered-usage.ts) or, of a type that is not, refused with
+ * all of it. Throws ToldMeanwhile.
+ */
 export async function burnUse(tx: Tx, { key, type, amount }: Use, now: Date): Promise<Used> {
   const used = await onceWrittenDown(tx, { type, now }, async () => {
     const [row] = await tx<(Used | Due | { is: 'again' })[]>`
-      select "is", balance, crossed from use_credits(${key}, ${type}, ${amount}, ${now}, ${shares}::int[])`
+      select "is", balance, metered, crossed from use_credits(${key}, ${type}, ${amount}, ${now}, ${shares}::int[])`
     return row
   })
   if (used.is === 'again') throw new ToldMeanwhile()

@@ -10,6 +10,8 @@ export interface CreditBalance {
   reserved: number
   /** What the period began with, and what was granted since. */
   periodGranted: number
+  /** What was used beyond the balance since then, and is invoiced. */
+  periodMetered: number
   periodBeganAt: Date
   /** Those of which something remains, in the order in which they burn, the first hundred. */
   grants: GrantLeft[]
@@ -35,7 +37,7 @@ export async function creditBalances(tx: Tx, now: Date): Promise<CreditBalance[]
     select type from credit_accounts where credits_are_due(id, ${now}) order by type collate "C"`
   for (const { type } of due) await lockAccount(tx, type, now)
   return tx<CreditBalance[]>`
-    select type, balance, period_granted, period_began_at,
+    select type, balance, period_granted, period_metered, period_began_at,
       (
         select coalesce(sum(amount), 0)::bigint from credit_reservations
         where account_id = credit_accounts.id and status = 'reserved'

@@ -38,7 +38,7 @@ export async function grantCredits(tx: Tx, grant: NewGrant, now: Date): Promise<
     values (${account.id}, ${inserted.id}, 'granted', ${amount}, ${sourceKey}, ${now})`
   const balance = account.balance + amount
   const period = beginsPeriod
-    ? tx`period_granted = ${Math.max(0, balance)}, period_began_at = ${now}, fallen_to = 100`
+    ? tx`period_granted = ${Math.max(0, balance)}, period_metered = 0, period_began_at = ${now}, fallen_to = 100`
     : tx`period_granted = period_granted + ${amount}`
   await tx`update credit_accounts set balance = ${balance}, ${period} where id = ${account.id}`
   await repay(tx, account.id, sourceKey, now)

@@ -2,6 +2,7 @@ import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/w
 import type { Sql } from 'postgres'
 import { createBillingActActivities } from '../activities/billing/acts.ts'
 import { createBillingLookActivities } from '../activities/billing/look.ts'
+import { createMeteredUsageActivities } from '../activities/billing/metered-usage.ts'
 import { createBillingNotices, type NoticeSettings } from '../activities/billing/notices.ts'
 import { createPayers } from '../activities/billing/payers.ts'
 import { createReconciliationActivities } from '../activities/billing/reconciliation.ts'
@@ -128,5 +129,6 @@ function createBillingActivities(world: World) {
     ...createBillingLookActivities({ ...world, keepPayer: createPayers(world), ...notices }),
     ...createBillingActActivities({ ...world, winBack: createWinBack(world), ...notices }),
     ...createBillingRequestActivities(world),
+    ...createMeteredUsageActivities(world),
   }
 }

@@ -9,8 +9,10 @@ import { findBillingState } from '../../db/billing-states.ts'
 import type { Database, Tx } from '../../db/client.ts'
 import { creditWatch } from '../../db/credit-top-ups.ts'
 import { saveEntitlements, wakeForEntitlements } from '../../db/entitlements.ts'
+import { saveMeteredTypes, unreportedSince } from '../../db/metered-usage.ts'
 import { findPlanVersion, listPlans } from '../../db/plans.ts'
 import { findStripeCustomer, lockCustomer } from '../../db/stripe-customers.ts'
+import type { MeteredType } from '../../workflows/contracts/credits.ts'
 import type { Entitlements } from '../../workflows/contracts/entitlements.ts'
 import type { Plan } from '../../workflows/contracts/plans.ts'
 import type { BillingLook, LifecycleState } from '../../workflows/contracts/subscription-lifecycle.ts'
@@ -24,10 +26,12 @@ import { decideBilling } from '../../workflows/rules/billing-decision.ts'
 import { noFacts } from '../../workflows/rules/billing-differences.ts'
 import { timelineOf } from '../../workflows/rules/billing-timeline.ts'
 import { decideEntitlements } from '../../workflows/rules/entitlements.ts'
+import { decideMeteredTypes } from '../../workflows/rules/metered-types.ts'
 import { type Clock, decisionTime } from '../clock.ts'
 import { needsRepair } from '../failures.ts'
 import type { BillingAccount, BillingProvider } from '../ports.ts'
-import { planOfPrices } from './plan-of-price.ts'
+import { reportAtOf } from './metered-usage.ts'
+import { meterOfPrices, planOfPrices } from './plan-of-price.ts'
 
 export type BillingLookActivities = ReturnType<typeof createBillingLookActivities>
 
@@ -81,7 +85,7 @@ export function createBillingLookActivities(world: BillingLookWorld) {
       const account = await billing.fetchAccount(customerId, plans, AbortSignal.timeout(providerMs))
       await keepPayer(organisationId, account?.email ?? null, begunAt)
       const { again } = await followUpNotices({ organisationId, now })
-      const { seen, newIds, requests } = await as(async (tx) => {
+      const { seen, newIds, requests, reportAt } = await as(async (tx) => {
         if ((await lockCustomer(tx)) === null) throw needsRepair('stripe:no_such_customer')
         const decided = await decide(tx, { organisationId, account: account ?? nothing, at: begunAt })
         // Another look that began later has been written meanwhile: what this one saw is old.
@@ -92,12 +96,13 @@ export function createBillingLookActivities(world: BillingLookWorld) {
           seen: decided,
           newIds: before === null ? [customerId, ...newPayments] : newPayments,
           requests: await leftBehind(tx, new Date(begunAt.getTime() - leftBehindMs)),
+          reportAt: reportAtOf(await unreportedSince(tx, begunAt)),
         }
       })
       // Their events are the story's, which is looking already.
       if (newIds.length > 0)
         await adoptUnmatched({ database, system }, newIds, { requestId: randomUUID(), now: begunAt })
-      return { ...lookOf(seen, again), requests }
+      return { ...lookOf(seen, again), requests, reportAt }
     },
   }
 
@@ -112,10 +117,11 @@ export function createBillingLookActivities(world: BillingLookWorld) {
     const credits = await creditWatch(tx, at)
     const situation = { organisationId, facts, memory, plans, policy: billingPolicy, credits, now: at.getTime() }
     const decision = decideBilling(situation)
-    return { account, known, versions, decision, at, ...decideEntitlements(situation, decision) }
+    const metered = decideMeteredTypes(facts, decision, await meterOfPrices(tx, prices))
+    return { account, known, versions, decision, metered, at, ...decideEntitlements(situation, decision) }
   }
 
-  async function save(tx: Tx, { account, known, versions, decision, at, entitlements }: Seen) {
+  async function save(tx: Tx, { account, known, versions, decision, metered, at, entitlements }: Seen) {
     const { facts, shown, paymentIds } = account
     const before = known.map(({ id, state, planVersions }) => ({
       id,
@@ -125,6 +131,7 @@ export function createBillingLookActivities(world: BillingLookWorld) {
     await recordBillingEvents(tx, timelineOf(before, { facts, decision, now: at.getTime() }))
     const planVersions = versionsOf(facts, known, versions)
     const newPayments = await saveLook(tx, { facts, shown, decision, planVersions, paymentIds, seenAt: at })
+    await saveMeteredTypes(tx, metered, at)
     // Whoever waits for what the plans did not give; the sweep tells them, within the minute.
     if (await saveEntitlements(tx, entitlements, at))
       await wakeForEntitlements(tx, { requestId: randomUUID(), now: at })
@@ -138,6 +145,7 @@ interface Seen {
   known: KnownSubscription[]
   versions: ReadonlyMap<string, number>
   decision: BillingDecision
+  metered: MeteredType[]
   entitlements: Entitlements | null
   /** When they change by themselves: ms since the epoch. */
   changesAt: number | null
@@ -181,7 +189,10 @@ function versionsOf(
   )
 }
 
-function lookOf({ decision, changesAt }: Seen, noticesAgain: number | null): Omit<BillingLook, 'requests'> {
+function lookOf(
+  { decision, changesAt }: Seen,
+  noticesAgain: number | null,
+): Omit<BillingLook, 'requests' | 'reportAt'> {
   const { subscriptions, access, isFrozen, acts, timers } = decision
   const month = changesAt === null ? [] : [{ at: changesAt, what: 'next_month' }]
   const notices = noticesAgain === null ? [] : [{ at: noticesAgain, what: 'unclear_notices' }]
@@ -191,6 +202,14 @@ function lookOf({ decision, changesAt }: Seen, noticesAgain: number | null): Omi
   return { state, access, isFrozen, acts, next: next ? { at: next.at, what: next.what } : null }
 }
 
-const idle: BillingLook = { state: 'none', access: 'none', isFrozen: false, acts: [], requests: [], next: null }
+const idle: BillingLook = {
+  state: 'none',
+  access: 'none',
+  isFrozen: false,
+  acts: [],
+  requests: [],
+  next: null,
+  reportAt: null,
+}
 
 const byText = (one: string, other: string): number => (one < other ? -1 : 1)

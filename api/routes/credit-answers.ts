@@ -22,8 +22,12 @@ export const Balance = z
       .meta({ description: 'What may be burned now; below zero it is owed, and the next grant pays it first' }),
     reserved: z.int().meta({ description: 'Set aside for what is under way: no part of the balance' }),
     period: z
-      .strictObject({ granted: z.int(), beganAt: z.iso.datetime() })
-      .meta({ description: 'What the period began with, and what was granted since' }),
+      .strictObject({
+        granted: z.int().meta({ description: 'What the period began with, and what was granted since' }),
+        metered: z.int().meta({ description: 'What was used beyond the balance: it is invoiced' }),
+        beganAt: z.iso.datetime(),
+      })
+      .meta({ description: 'Begins with the credits that a subscription brings anew' }),
     grants: z
       .array(Grant)
       .meta({ description: 'Of which something remains, in the order in which they burn; the first hundred' }),
@@ -46,13 +50,14 @@ export const Entry = z
 
 export function balanceAnswer({
   periodGranted,
+  periodMetered,
   periodBeganAt,
   grants,
   ...rest
 }: CreditBalance): z.input<typeof Balance> {
   return {
     ...rest,
-    period: { granted: periodGranted, beganAt: periodBeganAt.toISOString() },
+    period: { granted: periodGranted, metered: periodMetered, beganAt: periodBeganAt.toISOString() },
     grants: grants.map(({ expiresAt, grantedAt, ...grant }) => ({
       ...grant,
       expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),

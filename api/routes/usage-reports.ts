@@ -24,6 +24,10 @@ const ReportedUsage = z
     type: z.string(),
     amount: z.int(),
     balance: z.int().meta({ description: 'What it left, when it was told first' }),
+    metered: z
+      .int()
+      .min(0)
+      .meta({ description: 'Of the amount, what the balance did not cover: the next invoice has it' }),
   })
   .meta({ id: 'ReportedUsage' })
 
@@ -36,22 +40,23 @@ export function usageReportRoutes(): Endpoint[] {
       tag: 'Usage',
       summary: 'Report what was used',
       description: `Burns credits, all or nothing: from the grants by their priority, then what expires first, then what was granted before what was
-bought. A use that the balance does not cover is answered 402 and burns nothing.`,
+bought. What the balance does not cover is metered where a subscription has a metered price for the type: its next invoice has it. Of any other
+type, such a use is answered 402 and burns nothing.`,
       body: UsageReport,
       example: { key: 'call/2026-11-21/0042', type: 'call_seconds', amount: 184 },
       problems: ['payment_required', 'conflict'],
-      success: { status: 200, description: 'What was burned', schema: ReportedUsage },
+      success: { status: 200, description: 'What was burned, and metered', schema: ReportedUsage },
       handler({ body, caller, requestId, now, answerAs }) {
         const report = () =>
           answerAs(async (tx) => {
-            const { is, balance, crossed } = await burnUse(tx, body, now)
+            const { is, balance, metered, crossed } = await burnUse(tx, body, now)
             if (is === 'other') {
               throw new Problem('conflict', `Another use was reported under the key "${body.key}". Give each its own.`)
             }
             if (is === 'short') throw tooFew(body, balance)
             const told = { organisationId: caller.organisationId, requestId }
             const workflowIds = crossed ? await wakeCustomersBilling(tx, told, now) : []
-            return { body: { ...body, balance }, workflowIds }
+            return { body: { ...body, balance, metered }, workflowIds }
           })
         return report().catch((error: unknown) => {
           if (error instanceof ToldMeanwhile) return report()

@@ -17,6 +17,12 @@ create table credit_accounts (
   fallen_to smallint not null default 100 check (fallen_to between 0 and 100),
   -- Below this balance more is bought by itself (credit_top_ups), kept here so that a burn need not ask; null: nothing is.
   top_up_below bigint,
+  -- The event by which Stripe meters what the balance does not cover, kept here for the same reason; null: that is refused.
+  meter text check (length(meter) between 1 and 100),
+  -- What was metered since the period began.
+  period_metered bigint not null default 0 check (period_metered >= 0),
+  -- Whether the story knows that metered uses wait to be reported. Set and taken back in the account's turn.
+  is_reporting boolean not null default false,
   created_at timestamptz not null default now()
 );
 create unique index credit_accounts_type on credit_accounts (organisation_id, type);
@@ -97,7 +103,7 @@ create index credit_entries_newest on credit_entries (account_id, id desc);
 call isolate_by_organisation('credit_entries');
 grant select, insert on credit_entries to throughline_app;
 
--- What was reported as used, under a key of the user's, and what was answered.
+-- What was reported as used, under a key of the user's, and what was answered. What credits did not cover was metered: paid with the next invoice.
 create table usage (
   organisation_id uuid not null default current_organisation(),
   key text not null check (length(key) between 1 and 200),
@@ -105,12 +111,23 @@ create table usage (
   amount bigint not null check (amount > 0),
   -- The balance that it left.
   balance bigint not null,
+  metered bigint not null default 0 check (metered between 0 and amount),
+  -- The event by which Stripe is told of it.
+  meter text,
+  -- Stripe knows an event again by its identifier for a day after it first had it.
+  first_tried_at timestamptz,
+  reported_at timestamptz,
+  -- Why it is not reported by itself any more: `unconfirmed`, or what Stripe refused it with, a code of ours. Somebody has to decide.
+  problem text,
   at timestamptz not null,
   created_at timestamptz not null default now(),
-  primary key (organisation_id, key)
+  primary key (organisation_id, key),
+  check ((metered > 0) = (meter is not null)),
+  check (reported_at is null or (metered > 0 and problem is null))
 );
+create index usage_unreported on usage (organisation_id, at, key) where metered > 0 and reported_at is null;
 call isolate_by_organisation('usage');
-grant select, insert on usage to throughline_app;
+grant select, insert, update on usage to throughline_app;
 
 -- Whether something of an account has expired by then and is not written down yet.
 create function credits_are_due(account uuid, moment timestamptz) returns boolean language sql stable as $$
@@ -174,29 +191,49 @@ begin
   "is" := 'taken';
 end $$;
 
--- Burns what was used, once under its key. `is`, besides what take_credits says: known, told before, with what was told then; other, the key is
--- another use's; again, when somebody else has told of it in this very moment.
+-- Burns what was used, once under its key, and meters what the balance does not cover where the type is metered. `is`, besides what take_credits
+-- says: known, told before, with what was told then; other, the key is another use's; again, when somebody else has told of it in this very
+-- moment. `crossed`, too: the story has to be told that something waits to be reported.
 create function use_credits(
-  use_key text, of_type text, wanted bigint, moment timestamptz, shares int[], out "is" text, out balance bigint, out crossed boolean
+  use_key text, of_type text, wanted bigint, moment timestamptz, shares int[],
+  out "is" text, out balance bigint, out metered bigint, out crossed boolean
 ) language plpgsql as $$
 declare
   known record;
   taken record;
+  account credit_accounts;
 begin
-  select credit_accounts.type, usage.amount, usage.balance into known
+  select credit_accounts.type, usage.amount, usage.balance, usage.metered into known
     from usage join credit_accounts on credit_accounts.id = account_id where key = use_key;
   if found then
     "is" := case when known.type = of_type and known.amount = wanted then 'known' else 'other' end;
     balance := known.balance;
+    metered := known.metered;
     crossed := false;
     return;
   end if;
   select * into taken from take_credits(of_type, wanted, 'burned', 'usage/' || use_key, moment, false, shares, null);
   "is" := taken."is";
   balance := taken.balance;
+  metered := 0;
   crossed := taken.crossed;
-  if taken."is" <> 'taken' then return; end if;
-  insert into usage (key, account_id, amount, balance, at) values (use_key, taken.account_id, wanted, taken.balance, moment)
+  if "is" = 'short' then
+    -- The account is in our turn by now: what it covers, and whether it is metered, stays so.
+    select * into account from credit_accounts where id = taken.account_id;
+    if account.meter is null then return; end if;
+    metered := wanted - greatest(account.balance, 0);
+    if metered < wanted then
+      select * into taken
+        from take_credits(of_type, wanted - metered, 'burned', 'usage/' || use_key, moment, false, shares, null);
+    end if;
+    "is" := 'taken';
+    balance := taken.balance;
+    update credit_accounts set is_reporting = true, period_metered = period_metered + metered where id = account.id
+      returning taken.crossed or not old.is_reporting into crossed;
+  end if;
+  if "is" <> 'taken' then return; end if;
+  insert into usage (key, account_id, amount, balance, metered, meter, at)
+    values (use_key, taken.account_id, wanted, balance, metered, case when metered > 0 then account.meter end, moment)
     on conflict (organisation_id, key) do nothing;
   -- What was burned for it has to be given up with the transaction.
   if not found then "is" := 'again'; end if;

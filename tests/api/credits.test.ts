@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { grantCredits, type NewGrant } from '../../db/credits.ts'
+import { saveMeteredTypes } from '../../db/metered-usage.ts'
 import { testApi } from '../support/api.ts'
 import { eventually } from '../support/eventually.ts'
 
@@ -29,9 +30,9 @@ test('what was used is burned once under its key, and the first answer is given 
   await grant('calls', 100)
   const report = { key: 'call/1', type: 'calls', amount: 30 }
   const first = await use(report)
-  expect([first.status, await first.json()]).toEqual([200, { ...report, balance: 70 }])
+  expect([first.status, await first.json()]).toEqual([200, { ...report, balance: 70, metered: 0 }])
   await use({ ...report, key: 'call/2' })
-  expect(await (await use(report)).json()).toEqual({ ...report, balance: 70 })
+  expect(await (await use(report)).json()).toEqual({ ...report, balance: 70, metered: 0 })
   const other = await use({ ...report, amount: 31 })
   expect([other.status, await other.json()]).toMatchObject([409, { code: 'conflict' }])
   expect(await balanceOf('calls')).toMatchObject({ balance: 40 })
@@ -41,7 +42,7 @@ test('the same report at the same moment burns once', async () => {
   await grant('twice', 100)
   const all = await Promise.all(Array.from({ length: 10 }, () => use({ key: 'once', type: 'twice', amount: 30 })))
   const answers = await Promise.all(all.map((answer) => answer.json()))
-  expect(answers).toEqual(all.map(() => ({ key: 'once', type: 'twice', amount: 30, balance: 70 })))
+  expect(answers).toEqual(all.map(() => ({ key: 'once', type: 'twice', amount: 30, balance: 70, metered: 0 })))
 })
 
 test('one key is one use, whatever type two reports at the same moment name', async () => {
@@ -66,7 +67,7 @@ test('what the balance does not cover is answered 402 with what is missing, and 
   ])
   expect((await use({ key: 'unknown', type: 'never_had', amount: 1 })).status).toBe(402)
   await grant('scarce', 5, { source: 'purchase' })
-  expect(await (await use(report)).json()).toEqual({ ...report, balance: 4 })
+  expect(await (await use(report)).json()).toEqual({ ...report, balance: 4, metered: 0 })
 })
 
 test('a balance tells its grants in the order in which they burn; what has expired is no more among them', async () => {
@@ -88,7 +89,7 @@ test('a balance tells its grants in the order in which they burn; what has expir
     type: 'mixed',
     balance: 12,
     reserved: 0,
-    period: { granted: 21, beganAt: now.toISOString() },
+    period: { granted: 21, metered: 0, beganAt: now.toISOString() },
     grants: [
       expect.objectContaining({ source: 'plan', amount: 7, remaining: 7, expiresAt: soon.toISOString() }),
       expect.objectContaining({ source: 'purchase', amount: 5, remaining: 5, expiresAt: null }),
@@ -114,6 +115,21 @@ test('a use that reaches a share has the story of a customer look, and no other 
   const patience = { timeout: 5_000, interval: 20 }
   await eventually(() => expect(stories.delivered).toMatchObject([{ signal: 'lookAgain', organisationId }]), patience)
   expect(await database.as(organisationId, (tx) => tx`select signal from outbox`)).toHaveLength(1)
+})
+
+test('what a subscription meters is answered with its share, wakes the story once, and shows in the period', async () => {
+  const { organisationId: id, key } = await neighbour()
+  const as = <T>(work: Parameters<typeof database.as<T>>[1]) => database.as(id, work)
+  await as((tx) => tx`insert into stripe_customers (stripe_id, created_at) values ('cus_metered', ${now})`)
+  await as((tx) => saveMeteredTypes(tx, [{ type: 'seconds', event: 'seconds' }], now))
+  const report = { key: 'call/1', type: 'seconds', amount: 30 }
+  expect(await (await use(report, key)).json()).toEqual({ ...report, balance: 0, metered: 30 })
+  expect(await (await use(report, key)).json()).toEqual({ ...report, balance: 0, metered: 30 })
+  await use({ ...report, key: 'call/2' }, key)
+  expect(await as((tx) => tx`select signal from outbox`)).toHaveLength(1)
+  expect(await (await ask('GET', '/credits', { key })).json()).toMatchObject({
+    data: [{ type: 'seconds', balance: 0, period: { granted: 0, metered: 60 } }],
+  })
 })
 
 test('the ledger is told in pages, newest first, each entry with the act that it came from', async () => {

@@ -6,6 +6,7 @@ import { creditBalances } from '../../db/credit-lists.ts'
 import { releaseReservation, reserveCredits, settleReservation } from '../../db/credit-reservations.ts'
 import { saveTopUp } from '../../db/credit-top-ups.ts'
 import { clawBack, grantCredits, type NewGrant } from '../../db/credits.ts'
+import { saveMeteredTypes } from '../../db/metered-usage.ts'
 import { createOrganisation } from '../../db/organisations.ts'
 import { topUpCalls } from '../support/billing-situations.ts'
 import { creditModel } from '../support/credit-model.ts'
@@ -46,6 +47,29 @@ test('two hundred burns at the same moment take what is there, and not a unit mo
   const all = await Promise.all(Array.from({ length: 200 }, () => burn('hot', 10)))
   expect(all.filter(({ is }) => is === 'taken')).toHaveLength(100)
   expect(await balances('hot')).toEqual([3, 3, 3])
+})
+
+test('two hundred uses of a metered type at the same moment burn what is there, and the rest is metered to the unit', async () => {
+  await grant('metered', 1_003)
+  await as((tx) => saveMeteredTypes(tx, [{ type: 'metered', event: 'calls' }], noon))
+  const all = await Promise.all(Array.from({ length: 200 }, () => burn('metered', 10)))
+  expect(all.map(({ is }) => is)).toEqual(all.map(() => 'taken'))
+  expect(all.reduce((sum, { metered }) => sum + metered, 0)).toBe(2_000 - 1_003)
+  expect(await balances('metered')).toEqual([0, 0, 0])
+  // The whole of it is told of once: that something waits, and each share.
+  expect(all.filter(({ metered, crossed }) => metered > 0 && crossed)).toHaveLength(1)
+})
+
+test('a metered use told again is answered as it was, and no debt is paid by metering', async () => {
+  await grant('owing', 10, { sourceKey: 'owing/bought' })
+  await burn('owing', 10)
+  await as((tx) => clawBack(tx, { grantKey: 'owing/bought', amount: 10, sourceKey: 'refund/owing' }, noon))
+  await as((tx) => saveMeteredTypes(tx, [{ type: 'owing', event: 'calls' }], noon))
+  const use = () => as((tx) => burnUse(tx, { type: 'owing', amount: 7, key: 'owing/use' }, noon))
+  expect(await use()).toEqual({ is: 'taken', balance: -10, metered: 7, crossed: true })
+  expect(await use()).toEqual({ is: 'known', balance: -10, metered: 7, crossed: false })
+  await as((tx) => saveMeteredTypes(tx, [], noon))
+  expect(await burn('owing', 1)).toMatchObject({ is: 'short', metered: 0 })
 })
 
 test('what is given under one key is given once, at the same moment too', async () => {
@@ -219,6 +243,7 @@ const command = fc.oneof(
     most: fc.integer({ min: 0, max: 60 }),
   }),
   fc.record({ do: fc.constant('burn' as const), amount }),
+  fc.record({ do: fc.constant('meter' as const), isOn: fc.boolean() }),
   fc.record({
     do: fc.constant('reserve' as const),
     act,
@@ -254,8 +279,11 @@ async function twoLedgers() {
       const terms = { type, source, priority, expiresAt, rollsOver: rolls, beginsPeriod: false } as const
       await own((tx) => grantCredits(tx, { ...terms, amount: one.amount, sourceKey: key }, now))
     } else if (one.do === 'burn') {
-      const burned = await own((tx) => burnUse(tx, { type, amount: one.amount, key: keyOf('burn') }, now))
-      expect(burned.is === 'taken').toBe(model.burn(one.amount, hours))
+      const { is, metered } = await own((tx) => burnUse(tx, { type, amount: one.amount, key: keyOf('burn') }, now))
+      expect(is === 'taken' ? metered : null).toBe(model.burn(one.amount, hours))
+    } else if (one.do === 'meter') {
+      model.meter(one.isOn)
+      await own((tx) => saveMeteredTypes(tx, one.isOn ? [{ type, event: 'calls' }] : [], now))
     } else if (one.do === 'reserve') {
       const reservation = { type, amount: one.amount, actKey: one.act, lastsMs: one.lasts * hour }
       const { is } = await own((tx) => reserveCredits(tx, reservation, now))
@@ -275,6 +303,8 @@ async function twoLedgers() {
 
   async function compare(hours: number): Promise<void> {
     await own((tx) => creditBalances(tx, hoursOn(hours))) // a look, which writes down what has expired
+    const [used] = await own((tx) => tx<{ all: number }[]>`select coalesce(sum(metered), 0)::bigint as all from usage`)
+    expect(used?.all).toBe(model.metered())
     const expected = model.balance(hours)
     expect(await balances(type, id)).toEqual([expected, expected, expected])
     const rows = await own(

@@ -3,7 +3,7 @@ import { createBillingLookActivities } from '../../activities/billing/look.ts'
 import { createPayers } from '../../activities/billing/payers.ts'
 import { createBillingRequestActivities } from '../../activities/billing/requests.ts'
 import type { BillingFacts, BillingProvider } from '../../activities/ports.ts'
-import { standInPriceIds, standInPrices } from '../../dev/stripe-prices.ts'
+import { type StandInPrice, standInPriceIds, standInPrices } from '../../dev/stripe-prices.ts'
 import { createStripe } from '../../providers/stripe/client.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
 import type { BillingLook } from '../../workflows/contracts/subscription-lifecycle.ts'
@@ -13,19 +13,21 @@ import { startTestSandbox } from './sandbox.ts'
 
 export const dayMs = 86_400_000
 
-/** The catalogue's prices at the sandbox, by their settings. */
-const prices = standInPriceIds({})
+/** A price at the sandbox that the catalogue does not come with, with its setting. */
+type OwnPrice = StandInPrice & { setting: string; meter?: string }
 
 /**
  * What an organisation's story does, by its activities alone and at times of our own choosing: real PostgreSQL and Stripe's SDK over HTTP, without
  * Temporal. Call it at the top of the file.
  */
-export async function billingStories(began = new Date('2026-06-01T10:00:00Z')) {
+export async function billingStories(began = new Date('2026-06-01T10:00:00Z'), own: readonly OwnPrice[] = []) {
+  const seeded = standInPriceIds({})
+  const prices = { ...seeded, ...Object.fromEntries(own.map(({ setting, id }) => [setting, id])) }
   const organisation = await testOrganisation()
   const { database, system } = organisation
   let at = began.getTime()
   const clock = () => new Date(at)
-  const sandbox = await startTestSandbox({ clock, stripe: { prices: standInPrices(prices) } })
+  const sandbox = await startTestSandbox({ clock, stripe: { prices: [...standInPrices(seeded), ...own] } })
   const billing: BillingProvider = createStripe({
     secretKey: 'sk_test_sandbox',
     baseUrl: sandbox.urls.providers,
@@ -120,14 +122,14 @@ export async function billingStories(began = new Date('2026-06-01T10:00:00Z')) {
       },
       async startCheckout(
         setting: string,
-        { card = 'pm_card_visa', trialDays = null, quantity = 1 }: CheckoutTerms = {},
+        { card = 'pm_card_visa', trialDays = null, quantity = 1, meteredPriceIds = [] }: CheckoutTerms = {},
       ) {
         const isPack = setting.startsWith('STRIPE_PRICE_CALLS')
         const wanted = {
           customerId,
           priceId: prices[setting] ?? '',
           quantity,
-          subscription: isPack ? null : { trialDays },
+          subscription: isPack ? null : { trialDays, meteredPriceIds },
           successUrl: 'https://customer.test/done',
           cancelUrl: 'https://customer.test/back',
         }
@@ -202,6 +204,7 @@ interface CheckoutTerms {
   card?: string
   trialDays?: number | null
   quantity?: number
+  meteredPriceIds?: readonly string[]
 }
 
 const never = () => AbortSignal.timeout(30_000)

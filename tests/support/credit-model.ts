@@ -27,6 +27,8 @@ export function creditModel() {
   const grants: ModelGrant[] = []
   const reservations = new Map<string, Held>()
   let owed = 0
+  let isMetered = false
+  let metered = 0
 
   const inOrder = (some: ModelGrant[]) =>
     some.toSorted(
@@ -115,12 +117,21 @@ export function creditModel() {
       if (!grants.some(({ key }) => key === grant.key)) put(grant)
       repay()
     },
-    burn(amount: number, now: number): boolean {
-      expire(now)
-      if (sumLeft() - owed < amount) return false
-      takeFrom(alive(now), amount)
-      return true
+    /** From now on, what a balance does not cover is metered, or refused. */
+    meter(isOn: boolean): void {
+      isMetered = isOn
     },
+    /** How much of it was metered; null: it was refused. */
+    burn(amount: number, now: number): number | null {
+      expire(now)
+      const covered = Math.min(amount, Math.max(0, sumLeft() - owed))
+      if (covered < amount && !isMetered) return null
+      takeFrom(alive(now), covered)
+      metered += amount - covered
+      return amount - covered
+    },
+    /** All that ever was. */
+    metered: () => metered,
     clawBack(key: string, amount: number, now: number): boolean {
       expire(now)
       const original = grants.find((grant) => grant.key === key)

@@ -19,8 +19,17 @@ import { timeSkipping } from '../support/temporal.ts'
 const skipping = await timeSkipping()
 const patience = { timeout: 20_000, interval: 20 }
 const hourMs = 3_600_000
+const minuteMs = 60_000
 
-const quiet: BillingLook = { state: 'active', access: 'full', isFrozen: false, acts: [], requests: [], next: null }
+const quiet: BillingLook = {
+  state: 'active',
+  access: 'full',
+  isFrozen: false,
+  acts: [],
+  requests: [],
+  next: null,
+  reportAt: null,
+}
 const grant = (key: string): Act => ({
   key,
   is: 'grant_credits',
@@ -46,6 +55,8 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
     failed: [] as string[],
     carriedOut: [] as string[],
     answers: new Map<string, RequestOutcome>(),
+    reports: [] as number[],
+    report: (_count: number, _now: number): { reportAt: number | null } => ({ reportAt: null }),
   })
   const of = (organisationId: string) => {
     const begun = stories.get(organisationId)
@@ -76,6 +87,11 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
         carryOutRequest({ organisationId, requestId }: { organisationId: string; requestId: string }) {
           of(organisationId).carriedOut.push(requestId)
           return of(organisationId).answers.get(requestId) ?? { is: 'done' }
+        },
+        reportUsage({ organisationId, now }: { organisationId: string; now: number }) {
+          const { reports, report } = of(organisationId)
+          reports.push(now)
+          return report(reports.length, now)
         },
       },
     })
@@ -148,6 +164,26 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
     await vi.waitFor(() => expect(one.looks).toHaveLength(2), patience)
     expect(one.looks[1]).toBeGreaterThanOrEqual(at)
     expect(one.looks[1]).toBeLessThan(at + 60_000)
+  })
+
+  test('metered use is reported at its time in batches, and some minutes later again where that fails for good', async () => {
+    let first = 0
+    await using one = await story((now) => {
+      first ||= now
+      return { ...quiet, reportAt: now < first + hourMs ? Math.max(now, first + 5 * minuteMs) : null }
+    })
+    of(one.organisationId).report = (count, now) => {
+      if (count === 3) throw ApplicationFailure.nonRetryable('stripe:invalid_credentials', 'rejected')
+      return { reportAt: count < 3 ? now : null }
+    }
+    expect(one.reports).toEqual([])
+    await skipping.sleep('30 minutes')
+    await vi.waitFor(() => expect(one.reports).toHaveLength(4), patience)
+    const [began = 0, , failed = 0, again = 0] = one.reports
+    expect(began).toBeGreaterThanOrEqual(first + 5 * minuteMs)
+    expect(failed - began).toBeLessThan(minuteMs)
+    expect(again - failed).toBeGreaterThanOrEqual(10 * minuteMs)
+    expect(one.performed).toEqual([])
   })
 
   test('looks by itself every day, at a time of its own, each day in a new run', async () => {

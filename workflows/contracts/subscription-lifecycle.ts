@@ -24,6 +24,8 @@ export interface BillingLook {
   requests: string[]
   /** The first thing to come: ms since the epoch; null: nothing is. */
   next: { at: number; what: string } | null
+  /** When metered use is to be reported to Stripe: ms since the epoch; null: none waits. */
+  reportAt: number | null
 }
 
 /** Of several subscriptions the best; `none`: there is none yet. */
