@@ -54,6 +54,7 @@ import { sequenceRoutes } from './routes/sequences.ts'
 import { suppressionListRoutes } from './routes/suppression-lists.ts'
 import { suppressionRoutes } from './routes/suppressions.ts'
 import { unmatchedEventRoutes } from './routes/unmatched-events.ts'
+import { unreportedUsageRoutes } from './routes/unreported-usage.ts'
 import { usageRoutes } from './routes/usage.ts'
 import { usageReportRoutes } from './routes/usage-reports.ts'
 import { unsubscribeRoutes } from './unsubscribe.ts'
@@ -137,6 +138,7 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     ...billingOperatorRoutes({ database, story: { stories, handover } }),
     ...unmatchedEventRoutes(),
     ...billingReconciliationRoutes(),
+    ...unreportedUsageRoutes({ database, handover }),
   ]
   let stopping = false
 
