@@ -82,11 +82,20 @@ export class ToldMeanwhile extends Error {
 export async function burnUse(tx: Tx, { key, type, amount }: Use, now: Date): Promise<Used> {
   const used = await onceWrittenDown(tx, { type, now }, async () => {
     const [row] = await tx<(Used | Due | { is: 'again' })[]>`
-      select "is", balance, metered, crossed from use_credits(${key}, ${type}, ${amount}, ${now}, ${shares}::int[])`
+      select "is", balance, metered, crossed from use_credits(${key}, ${type}, ${amount}, ${now}, ${shares}::int[])`.catch(
+      (error: unknown) => {
+        throw isBurned(error) ? new ToldMeanwhile() : error
+      },
+    )
     return row
   })
   if (used.is === 'again') throw new ToldMeanwhile()
   return used
+}
+
+/** Both waited for the same turn, and the other's entry is there. */
+function isBurned(error: unknown): boolean {
+  return error instanceof Error && 'constraint_name' in error && error.constraint_name === 'credit_entries_source'
 }
 
 const shares = [...lowCreditShares]

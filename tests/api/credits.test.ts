@@ -39,10 +39,13 @@ test('what was used is burned once under its key, and the first answer is given 
 })
 
 test('the same report at the same moment burns once', async () => {
-  await grant('twice', 100)
-  const all = await Promise.all(Array.from({ length: 10 }, () => use({ key: 'once', type: 'twice', amount: 30 })))
-  const answers = await Promise.all(all.map((answer) => answer.json()))
-  expect(answers).toEqual(all.map(() => ({ key: 'once', type: 'twice', amount: 30, balance: 70, metered: 0 })))
+  await grant('twice', 1_000)
+  for (let round = 1; round <= 10; round += 1) {
+    const report = { key: `once/${round}`, type: 'twice', amount: 30 }
+    const all = await Promise.all(Array.from({ length: 10 }, () => use(report)))
+    const answers = await Promise.all(all.map((answer) => answer.json()))
+    expect(answers).toEqual(all.map(() => ({ ...report, balance: 1_000 - 30 * round, metered: 0 })))
+  }
 })
 
 test('one key is one use, whatever type two reports at the same moment name', async () => {
