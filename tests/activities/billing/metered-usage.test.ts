@@ -203,6 +203,21 @@ test('a change of plan changes what is paid by use with it, and an end meters no
   ])
 })
 
+test('a change of plan that was made, and is asked for again since its worker was killed, stays as it is', async () => {
+  const one = await dialler()
+  const subscriptionId = (await one.facts()).subscriptions[0]?.id ?? ''
+  const metered = { priceIds: ['price_caller_use'], of: ['price_caller_use', 'price_dialler_use'] }
+  const change = { subscriptionId, priceId: 'price_caller', money: 'with_proration', metered } as const
+  const ask = () => billing.changePrice(change, `change/${one.organisationId}`, AbortSignal.timeout(9_000))
+  expect([await ask(), await ask()]).toEqual([{ is: 'paid' }, { is: 'paid' }])
+  const away = { ...change, priceId: 'price_scout', metered: { ...metered, priceIds: [] } }
+  await billing.changePrice(away, `away/${one.organisationId}`, AbortSignal.timeout(9_000))
+  await one.settle()
+  const { subscriptions } = await one.facts()
+  expect(subscriptions.map(({ meteredPriceIds = [] }) => meteredPriceIds)).toEqual([[]])
+  expect(await use(one, 'call/1', 10_000)).toMatchObject({ is: 'short' })
+})
+
 test('a trial meters nothing: Stripe would give it away', async () => {
   const one = await stories.newCustomer()
   await one.checkOut('STRIPE_PRICE_DIALLER', { trialDays: 7, meteredPriceIds: ['price_dialler_use'] })
