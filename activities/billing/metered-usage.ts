@@ -1,6 +1,6 @@
-import { findCustomer } from '../../db/billing-looks.ts'
 import type { Database, Tx } from '../../db/client.ts'
 import { claimMeteredUses, type MeteredUse, recordReports } from '../../db/metered-usage.ts'
+import { findStripeCustomer } from '../../db/stripe-customers.ts'
 import { type Clock, decisionTime, later } from '../clock.ts'
 import { needsRepair } from '../failures.ts'
 import { type BillingProvider, ProviderError } from '../ports.ts'
@@ -38,7 +38,7 @@ export function createMeteredUsageActivities({ database, billing, clock }: Meter
       const now = decisionTime(clock, asked.now)
       const claim = { limit: mostAtOnce, knownSince: later(now, -knownMs), now }
       const { customerId, uses } = await as(async (tx) => ({
-        customerId: await findCustomer(tx),
+        customerId: await findStripeCustomer(tx),
         uses: await claimMeteredUses(tx, claim),
       }))
       if (customerId === null) throw needsRepair('stripe:no_such_customer')
