@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { livedSubscriptions } from '../support/lived-subscriptions.ts'
 import { timeSkipping } from '../support/temporal.ts'
 import { writeHistory } from './recording.ts'
@@ -8,20 +8,26 @@ import { writeHistory } from './recording.ts'
 const skipping = await timeSkipping()
 if (!skipping) throw new Error('only the time-skipping server has a month in a second')
 const lives = await livedSubscriptions(skipping)
+// One worker for all: the server's clock stands still for whoever was left with a task.
+const worker = await lives.work()
+afterAll(() => worker[Symbol.asyncDispose]())
+
+async function record(one: Awaited<ReturnType<typeof lives.begin>>, name: string): Promise<void> {
+  writeHistory(await one.story.fetchHistory(), name)
+  await one.story.cancel()
+}
 
 test('a trial becomes a subscription, which is renewed and runs low on credits', async () => {
-  await using _ = await lives.work()
   const one = await lives.begin()
   await one.startCheckout('STRIPE_PRICE_SCOUT', { trialDays: 7 })
   await one.hear()
   await one.isSeen('trialing')
   await one.sleep(45)
   await one.isSeen('active')
-  writeHistory(await one.story.fetchHistory(), 'subscription-trial-renewed')
+  await record(one, 'subscription-trial-renewed')
 })
 
 test('payments fail, access goes, and a new card brings it back', async () => {
-  await using _ = await lives.work()
   const one = await lives.begin()
   await one.startCheckout('STRIPE_PRICE_SCOUT', { trialDays: 1, card: 'pm_card_chargeCustomerFail' })
   await one.hear()
@@ -32,11 +38,10 @@ test('payments fail, access goes, and a new card brings it back', async () => {
   await one.startNewCard('pm_card_visa')
   await one.hear()
   await one.isSeen('active')
-  writeHistory(await one.story.fetchHistory(), 'subscription-failed-recovered')
+  await record(one, 'subscription-failed-recovered')
 })
 
 test('a plan is changed at once, one change waits and is taken back, one is refused, and it is cancelled', async () => {
-  await using _ = await lives.work()
   const one = await lives.begin()
   await one.startCheckout('STRIPE_PRICE_SCOUT')
   await one.hear()
@@ -58,11 +63,10 @@ test('a plan is changed at once, one change waits and is taken back, one is refu
   expect(await one.askStory({ kind: 'cancel', subscriptionId, when: 'period_end' })).toBe('done')
   await one.sleep(45)
   await one.isSeen('ended')
-  writeHistory(await one.story.fetchHistory(), 'subscription-changed-cancelled')
+  await record(one, 'subscription-changed-cancelled')
 })
 
 test('a pack is refunded in part, disputed and lost', async () => {
-  await using _ = await lives.work()
   const one = await lives.begin()
   await one.startCheckout('STRIPE_PRICE_CALLS_300')
   await one.hear()
@@ -77,11 +81,10 @@ test('a pack is refunded in part, disputed and lost', async () => {
   await lives.sandbox.happen('stripe', { type: 'dispute.lose', disputeId: dispute?.id })
   await one.hear()
   await expect.poll(async () => (await one.balances())[0]?.balance, { timeout: 20_000 }).toBe(0)
-  writeHistory(await one.story.fetchHistory(), 'subscription-refunded-disputed')
+  await record(one, 'subscription-refunded-disputed')
 })
 
 test('an operator switches charges off, moves a timer, and switches them on again', async () => {
-  await using _ = await lives.work()
   const one = await lives.begin()
   await one.startCheckout('STRIPE_PRICE_SCOUT', { trialDays: 1, card: 'pm_card_chargeCustomerFail' })
   await one.hear()
@@ -96,11 +99,10 @@ test('an operator switches charges off, moves a timer, and switches them on agai
   await one.startNewCard('pm_card_visa')
   await one.askStory({ kind: 'switch_off', name: 'noAutomaticCharge' })
   await one.isSeen('active')
-  writeHistory(await one.story.fetchHistory(), 'subscription-operated')
+  await record(one, 'subscription-operated')
 })
 
 test('it looks by itself each day, in a new run', async () => {
-  await using _ = await lives.work()
   const one = await lives.begin({ looksDaily: true })
   await one.startCheckout('STRIPE_PRICE_SCOUT')
   await one.hear()
