@@ -82,6 +82,7 @@ function openInvoiceOf({ invoice, paidBy }: Invoiced, account: Account, now: num
     currency: invoice.currency.toUpperCase(),
     overdueSince: msOrNull(overdueSince()),
     lastAttemptAt: msOrNull(triedAt),
+    lastAttemptCardId: last?.payment_method ?? null,
     nextAttemptAt: msOrNull(invoice.next_payment_attempt),
     declineCode: last?.outcome?.reason ?? last?.failure_code ?? null,
   }

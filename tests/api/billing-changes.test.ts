@@ -241,6 +241,7 @@ test('what is paid is the open invoice that is owed for longest, and no other or
     currency: 'USD',
     overdueSince,
     lastAttemptAt: null,
+    lastAttemptCardId: null,
     nextAttemptAt: null,
     declineCode: null,
   })

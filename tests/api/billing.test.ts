@@ -65,6 +65,7 @@ test('one object tells what is subscribed to, used, owed and to come', async () 
           currency: 'USD',
           overdueSince: june.startsAt,
           lastAttemptAt: june.startsAt,
+          lastAttemptCardId: 'pm_1',
           nextAttemptAt: null,
           declineCode: 'expired_card',
         },

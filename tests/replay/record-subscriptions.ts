@@ -33,7 +33,7 @@ test('payments fail, access goes, and a new card brings it back', async () => {
   await one.hear()
   await one.sleep(3)
   await one.isSeen('past_due')
-  await one.sleep(30)
+  await one.sleep(24)
   await one.isSeen('suspended')
   await one.startNewCard('pm_card_visa')
   await one.hear()

@@ -68,6 +68,7 @@ export const failedInvoice = (more: Partial<OpenInvoice> = {}): OpenInvoice => (
   currency: 'USD',
   overdueSince: began,
   lastAttemptAt: began,
+  lastAttemptCardId: oldCard.id,
   nextAttemptAt: daysOn(3),
   declineCode: 'insufficient_funds',
   ...more,

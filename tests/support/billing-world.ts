@@ -99,7 +99,7 @@ export class BillingWorld {
       const { invoiceId, cardId } = act
       this.memory.charges = [...memory.charges, { invoiceId, cardId, at }]
       if (Number(cardId.slice(3)) % 2 === 0) this.pay(invoiceId, at)
-      else this.changeInvoice(invoiceId, { lastAttemptAt: at, declineCode: 'do_not_honor' })
+      else this.changeInvoice(invoiceId, { lastAttemptAt: at, lastAttemptCardId: cardId, declineCode: 'do_not_honor' })
     } else if (act.is === 'top_up') {
       const hasFailed = Number(this.facts.card?.id.slice(3)) % 2 !== 0
       this.credits = { ...this.credits, attempts: [...this.credits.attempts, { type: act.type, at, hasFailed }] }
@@ -195,6 +195,7 @@ const happenings: Record<Happening['is'], (world: BillingWorld, chance: Chance) 
     }
     world.changeInvoice(id, {
       lastAttemptAt: at,
+      lastAttemptCardId: among([world.facts.card?.id ?? null, oldCard.id, null]) ?? null,
       nextAttemptAt: pick % 2 === 0 ? null : at + 3 * dayMs,
       declineCode: pick % 7 === 0 ? 'lost_card' : 'insufficient_funds',
     })

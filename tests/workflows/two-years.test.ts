@@ -7,7 +7,8 @@ const skipping = await timeSkipping()
 const lives = skipping && (await livedSubscriptions(skipping))
 
 describe.skipIf(!lives)('on the time-skipping server (skipped where none can be had)', () => {
-  test('two years of one subscription, in seconds', { timeout: 120_000 }, async () => {
+  // On a busy machine the time-skipping server may lose an Update, and with it the time.
+  test('two years of one subscription, in seconds', { timeout: 60_000, retry: 1 }, async () => {
     if (!lives) return
     await using _ = await lives.work()
     const one = await lives.begin()

@@ -77,6 +77,8 @@ export interface OpenInvoice {
   overdueSince: number | null
   /** Null: nobody has tried to charge it, and so do we not. */
   lastAttemptAt: number | null
+  /** What it was charged by then; null: nobody knows, or there was nothing. */
+  lastAttemptCardId: string | null
   /** Stripe's own next one. */
   nextAttemptAt: number | null
   /** What the last attempt failed with. */

@@ -16,13 +16,24 @@ export function planCharges(one: DunningCase, situation: BillingSituation): Plan
   if (isFrozen(facts) || memory.switches.noAutomaticCharge !== undefined || subscription.collectionPaused !== null)
     return []
   const charges = memory.charges.filter(({ invoiceId }) => invoiceId === invoice.id)
-  const isTried = charges.some(({ cardId }) => cardId === card.id)
   const lastAttemptAt = Math.max(invoice.lastAttemptAt, ...charges.map(({ at }) => at))
-  if (!isTried && card.defaultSince > lastAttemptAt) return [chargeOfNewCard(one, card)]
+  if (isNew(card, one, charges, lastAttemptAt)) return [chargeOfNewCard(one, card)]
   const isOver = one.isGivenUp || memory.switches.noDunning !== undefined
   if (isOver || invoice.nextAttemptAt !== null) return []
   // What an operator has moved beyond the end is not going to be.
   return retriesOf(one, card, lastAttemptAt).filter(({ key, at }) => plannedAt(situation, key, at) <= one.givenUpAt)
+}
+
+/** Stripe may have tried an older one since it was added: the subscription's own, before we heard of the new one. */
+function isNew(
+  card: Card,
+  { invoice }: DunningCase,
+  charges: readonly { cardId: string }[],
+  lastAttemptAt: number,
+): boolean {
+  if (charges.some(({ cardId }) => cardId === card.id)) return false
+  if (invoice.lastAttemptCardId !== null) return card.id !== invoice.lastAttemptCardId
+  return card.defaultSince > lastAttemptAt
 }
 
 function chargeOfNewCard({ invoice, overdueSince }: DunningCase, card: Card): Planned {

@@ -97,6 +97,7 @@ describe('an account is told as its facts:', () => {
         amountDue: 9_900,
         overdueSince: failedAt,
         lastAttemptAt: failedAt,
+        lastAttemptCardId: facts.card?.id,
         nextAttemptAt: near(Date.parse('2026-12-22T11:00:00Z')),
         declineCode: 'insufficient_funds',
       },

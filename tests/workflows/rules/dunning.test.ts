@@ -94,8 +94,17 @@ test('a card with which the customer has paid by themselves, or Stripe has tried
   expect(due(facts, daysOn(1), { done, charges: [{ invoiceId: 'in_1', cardId: 'pm_2', at: daysOn(1) }] })).toEqual([])
   const before = { done, charges: [{ invoiceId: 'in_1', cardId: 'pm_2', at: daysOn(0.5) }] }
   expect(due(facts, daysOn(1), before)).toEqual([])
-  const tried = { ...overdue({ lastAttemptAt: daysOn(1.5) }), card: newCard }
+  const tried = { ...overdue({ lastAttemptAt: daysOn(1.5), lastAttemptCardId: newCard.id }), card: newCard }
   expect(due(tried, daysOn(1.6), { done })).toEqual([])
+})
+
+test('a new card that we hear of late is charged, though Stripe has tried the older one since; where nobody knows which, it is not', () => {
+  const charged = (lastAttemptCardId: string | null) =>
+    due({ ...overdue({ lastAttemptAt: daysOn(1.5), lastAttemptCardId }), card: newCard }, daysOn(1.6), {
+      done: keys('dunning/in_1/1'),
+    })
+  expect(charged(oldCard.id)).toEqual(['charge/in_1/card/pm_2'])
+  expect(charged(null)).toEqual([])
 })
 
 test('while Stripe tries again it is not doubled; once it does not, the steps that are left do, a day after its last', () => {
