@@ -4,7 +4,7 @@ import { runWithReplies, webhookSecret } from './drip-replies.ts'
 import { type RivalRun, runBareDrip, runNaiveDrip } from './drip-rivals.ts'
 import { measureSleepers } from './drip-sleepers.ts'
 import { spreadMessages } from './drip-spread.ts'
-import { type Figures, median } from './figures.ts'
+import { type Figures, median, quantile } from './figures.ts'
 import { type ProviderStub, startProviderStub } from './provider-stub.ts'
 import { bootSystem } from './system.ts'
 import { parts } from './throughline-campaign.ts'
@@ -134,9 +134,4 @@ const perThousand = (seconds: number, count: number) => (seconds / count) * 1000
 
 function totalCpu({ cpuSeconds }: Pick<RivalRun | DripRun, 'cpuSeconds'>): number {
   return typeof cpuSeconds === 'number' ? cpuSeconds : parts.reduce((sum, part) => sum + cpuSeconds[part], 0)
-}
-
-/** The smallest of the values that this share of them does not exceed. */
-function quantile(values: readonly number[], share: number): number {
-  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN
 }

@@ -59,6 +59,11 @@ export function median(values: readonly number[]): number {
   return (upper + lower) / 2
 }
 
+/** The smallest of the values that this share of them does not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? Number.NaN
+}
+
 function parse(args: readonly string[]) {
   return parseArgs({
     args: [...args],

@@ -1,11 +1,17 @@
 import { interruption } from '../dev/interrupts.ts'
+import { measureBillingWebhooks } from './billing-webhooks.ts'
 import { measureCampaign } from './campaign.ts'
 import { measureCredits } from './credits.ts'
 import { measureDrip } from './drip.ts'
 import { readOptions, report } from './figures.ts'
 
 /** A file each. */
-const scenarios = { campaign: measureCampaign, drip: measureDrip, credits: measureCredits }
+const scenarios = {
+  campaign: measureCampaign,
+  drip: measureDrip,
+  credits: measureCredits,
+  'billing-webhooks': measureBillingWebhooks,
+}
 
 /** `npm run bench -- SCENARIO [--seed N] [--json FILE]` */
 async function main(): Promise<void> {

@@ -26,6 +26,8 @@ export interface MeasuredSystem extends AsyncDisposable {
   slowSitesDown(latencyMs: number): Promise<void>
   /** How many pages of these websites the sandbox has ever been asked for and had; robots.txt is none. */
   pagesServed(websites: readonly string[]): Promise<number>
+  /** Has something happen at a provider that the sandbox plays. */
+  happen(event: { provider: string; type: string }): Promise<void>
 }
 
 /** Empty, not absent: whatever a developer's .env says, nothing but what we start is measured, and written to. */
@@ -77,6 +79,7 @@ export async function bootSystem(settings: Partial<Record<Setting, string>> = {}
       pid,
       slowSitesDown,
       pagesServed,
+      happen,
       [Symbol.asyncDispose]: stop,
     }
   } catch (error) {
@@ -117,6 +120,10 @@ export async function bootSystem(settings: Partial<Record<Setting, string>> = {}
       since = page.nextSince
     }
     return served
+  }
+
+  async function happen(event: { provider: string; type: string }): Promise<void> {
+    await control('events', { method: 'POST', body: JSON.stringify(event) })
   }
 
   async function control(path: string, asked: RequestInit = {}): Promise<Response> {

@@ -36,6 +36,7 @@ const mayImport: Record<string, string[]> = {
   bench: ['anything'],
   'bench/bare-campaign.ts': ['activities/analysis'],
   'bench/bare-drip.ts': ['db'],
+  'bench/bare-billing-webhooks.ts': ['db'],
   'config.ts': ['setting-kinds.ts'],
   'setting-kinds.ts': [],
   'log.ts': [],
