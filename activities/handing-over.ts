@@ -9,7 +9,7 @@ export async function handOver(
   now: Date,
 ): Promise<void> {
   try {
-    const { failed, codes } = await deliverDue(system, stories, { now, limit: 1, workflowId })
+    const { failed, codes } = await deliverDue(system, stories, { now, workflowIds: [workflowId] })
     if (failed > 0) log.warn('a story could not be handed over', { workflowId, codes })
   } catch (error) {
     log.warn('a story could not be handed over', { workflowId, error })

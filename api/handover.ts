@@ -12,8 +12,8 @@ export interface Handover {
   close(): Promise<void>
 }
 
-/** Few: each holds a database connection for as long as Temporal takes to answer. */
-const lanes = 4
+/** Told in one transaction, which holds a database connection for as long as Temporal takes to answer. */
+const mostAtOnce = 100
 
 export function createHandover({
   system,
@@ -26,46 +26,45 @@ export function createHandover({
   clock: () => Date
   log: Logger
 }): Handover {
-  let waiting: string[] = []
+  /** Who was told of something meanwhile is handed over once. */
+  let waiting = new Set<string>()
   let closed = false
-  const running = new Set<Promise<void>>()
+  let running: Promise<void> | null = null
 
-  async function deliver(workflowId: string) {
-    return deliverDue(system, delivery, { now: clock(), limit: 1, workflowId })
-  }
+  const deliver = (workflowIds: readonly string[]) => deliverDue(system, delivery, { now: clock(), workflowIds })
 
-  async function lane(): Promise<void> {
-    for (let workflowId = waiting.shift(); workflowId !== undefined; workflowId = waiting.shift()) {
-      const failed = await deliver(workflowId).then(
+  async function handOverAll(): Promise<void> {
+    while (waiting.size > 0) {
+      const workflowIds = [...waiting].slice(0, mostAtOnce)
+      for (const workflowId of workflowIds) waiting.delete(workflowId)
+      const failed = await deliver(workflowIds).then(
         (result) => {
-          if (result.failed > 0) log.warn({ workflowId, codes: result.codes }, 'a story could not be handed over')
+          if (result.failed > 0) log.warn({ ...result }, 'stories could not be handed over')
           return result.failed > 0
         },
         (error: unknown) => {
-          log.warn({ err: error, workflowId }, 'a story could not be handed over')
+          log.warn({ err: error }, 'stories could not be handed over')
           return true
         },
       )
       // Temporal is away: those that wait would only wait for it, too.
-      if (failed) waiting = []
+      if (failed) waiting = new Set()
     }
   }
 
   return {
     begin(workflowId) {
       if (closed) return
-      waiting.push(workflowId)
-      if (running.size >= lanes) return
-      const run = lane().finally(() => running.delete(run))
-      running.add(run)
+      waiting.add(workflowId)
+      running ??= handOverAll().finally(() => (running = null))
     },
     async now(workflowId) {
-      return (await deliver(workflowId)).delivered > 0
+      return (await deliver([workflowId])).delivered > 0
     },
     async close() {
       closed = true
-      waiting = []
-      await Promise.allSettled(running)
+      waiting = new Set()
+      await running
     },
   }
 }

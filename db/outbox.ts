@@ -81,43 +81,95 @@ export interface Delivered {
   codes: string[]
 }
 
+/** Workflows that are told at the same time. */
+const atOnce = 8
+/** Rows stay locked until the last has gone: nothing is begun after so long, far below what PostgreSQL lets a transaction idle. */
+const patienceMs = 10_000
+/** Of one delivery; what is more is delivered by the next. */
+const mostRows = 5_000
+
 /**
- * Delivers what is due, oldest first, and returns how many rows went and how many did not. Rows that another process is delivering are
- * left to it. A row whose delivery fails is due again later; one that can never be delivered becomes `dead`, which people can list.
+ * Delivers what is due: to the workflows of the `limit` rows that are due for longest, or to these, every row that waits for them, in order. Returns how
+ * many rows went and how many did not. What several rows say alike is said once, since all of them were committed before it is said. Rows that
+ * another process is delivering are left to it. A row whose delivery fails is due again later; one that can never be delivered becomes `dead`,
+ * which people can list.
  */
 export async function deliverDue(
   system: Sql,
   delivery: Delivery,
-  options: { now: Date; limit: number; workflowId?: string },
+  options: { now: Date } & ({ limit: number } | { workflowIds: readonly string[] }),
 ): Promise<Delivered> {
-  const { now, limit, workflowId } = options
+  const { now } = options
   return system.begin(async (tx) => {
-    const rows = await tx<(OutboxRow & { attempts: number })[]>`
+    const told =
+      'workflowIds' in options ? tx`${options.workflowIds}::text[]` : tx`array(${dueWorkflows(tx, now, options.limit)})`
+    const rows = await tx<TriedRow[]>`
       select id, organisation_id, workflow_id, name, args, subject_id, summary, request_id, signal, signal_args, attempts
-      from outbox
-      where status = 'pending' and ${workflowId === undefined ? tx`next_attempt_at <= ${now}` : tx`workflow_id = ${workflowId}`}
-      order by id limit ${limit} for update skip locked`
-    const codes: string[] = []
-    let delivered = 0
-    for (const row of rows) {
-      try {
-        await delivery.deliver(row)
-        await tx`update outbox set status = 'delivered', delivered_at = ${now}, attempts = attempts + 1 where id = ${row.id}`
-        delivered += 1
-      } catch (error) {
-        const status = delivery.isFinal(error) ? 'dead' : 'pending'
-        const code = delivery.codeOf(error)
-        codes.push(code)
-        const nextAttemptAt = new Date(now.getTime() + retryDelayMs(row.attempts))
-        await tx`
-          update outbox set status = ${status}, attempts = attempts + 1, next_attempt_at = ${nextAttemptAt},
-            last_error = ${code}
-          where id = ${row.id}`
-        if (status === 'pending') break // Temporal is unreachable: the next row would wait for its time-out, too.
+      from outbox where status = 'pending' and workflow_id = any(${told})
+      order by id limit ${mostRows} for update skip locked`
+    const { delivered, failures } = await deliverAll(delivery, rows)
+    if (delivered.length > 0)
+      await tx`update outbox set status = 'delivered', delivered_at = ${now}, attempts = attempts + 1 where id = any(${delivered})`
+    for (const { rows: same, error } of failures) await postpone(tx, delivery, same, error, now)
+    const codes = failures.map(({ error }) => delivery.codeOf(error))
+    return { delivered: delivered.length, failed: rows.length - delivered.length, codes: [...new Set(codes)] }
+  })
+}
+
+type TriedRow = OutboxRow & { attempts: number }
+
+interface Failure {
+  rows: TriedRow[]
+  error: unknown
+}
+
+function dueWorkflows(tx: Tx, now: Date, limit: number) {
+  return tx`select workflow_id from outbox where status = 'pending' and next_attempt_at <= ${now} order by next_attempt_at limit ${limit}`
+}
+
+/** Each workflow is told in order, several at a time. Ends early when Temporal is unreachable: the others would wait for its time-out, too. */
+async function deliverAll(delivery: Delivery, rows: readonly TriedRow[]) {
+  const until = performance.now() + patienceMs
+  const delivered: string[] = []
+  const failures: Failure[] = []
+  let isAway = false
+  const workflows = Map.groupBy(rows, ({ workflowId }) => workflowId).values()
+  const lane = async () => {
+    for (const all of workflows) {
+      for (const same of Map.groupBy(all, whatIsSaid).values()) {
+        if (isAway || performance.now() > until) return
+        const [first] = same
+        if (!first) continue
+        try {
+          await delivery.deliver(first)
+          delivered.push(...same.map(({ id }) => id))
+        } catch (error) {
+          failures.push({ rows: same, error })
+          isAway ||= !delivery.isFinal(error)
+        }
       }
     }
-    return { delivered, failed: rows.length - delivered, codes: [...new Set(codes)] }
-  })
+  }
+  await Promise.all(Array.from({ length: atOnce }, lane))
+  return { delivered, failures }
+}
+
+function whatIsSaid({ name, args, signal, signalArgs }: OutboxRow): string {
+  return JSON.stringify([name, args, signal, signalArgs])
+}
+
+async function postpone(
+  tx: Tx,
+  delivery: Delivery,
+  rows: readonly TriedRow[],
+  error: unknown,
+  now: Date,
+): Promise<void> {
+  const status = delivery.isFinal(error) ? 'dead' : 'pending'
+  const nextAttemptAt = new Date(now.getTime() + retryDelayMs(Math.max(...rows.map(({ attempts }) => attempts))))
+  await tx`
+    update outbox set status = ${status}, attempts = attempts + 1, next_attempt_at = ${nextAttemptAt}, last_error = ${delivery.codeOf(error)}
+    where id = any(${rows.map(({ id }) => id)})`
 }
 
 /** Removes what was delivered before then, the oldest first, at most so much; returns how many rows are gone. Dead ones stay for people. */

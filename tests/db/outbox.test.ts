@@ -1,5 +1,12 @@
 import { beforeEach, expect, test } from 'vitest'
-import { type Delivery, deliverDue, enqueueStart, type OutboxRow, removeDelivered } from '../../db/outbox.ts'
+import {
+  type Delivery,
+  deliverDue,
+  enqueueSignal,
+  enqueueStart,
+  type OutboxRow,
+  removeDelivered,
+} from '../../db/outbox.ts'
 import { testOrganisation } from '../support/organisation.ts'
 
 const { database, system, organisationId } = await testOrganisation()
@@ -66,6 +73,49 @@ test('sweeps at the same moment share the rows', async () => {
   expect(new Set(delivery.taken).size).toBe(delivery.taken.length)
   await sweep(delivery)
   expect(delivery.taken).toHaveLength(20)
+})
+
+test('what is to be said to a story several times is said once, and what is said otherwise for itself', async () => {
+  const say = (workflowId: string, upTo: number) => {
+    const story = {
+      workflowId,
+      name: 'dripSequence',
+      args: {},
+      subjectId: organisationId,
+      summary: 'x',
+      requestId: 'r',
+    }
+    const told = { ...story, signal: 'seatsTaken', signalArgs: { upTo } }
+    return database.as(organisationId, (tx) => enqueueSignal(tx, told, now))
+  }
+  for (const upTo of [1, 2, 2, 2]) await say('drip/1', upTo)
+  await say('drip/2', 2)
+  const said: string[] = []
+  const delivery = temporal((row) => said.push(`${row.workflowId} ${JSON.stringify(row.signalArgs)}`))
+  expect(await deliverDue(system, delivery, { now, limit: 1 })).toEqual({ delivered: 4, failed: 0, codes: [] })
+  expect(said).toEqual(['drip/1 {"upTo":1}', 'drip/1 {"upTo":2}'])
+  expect(await deliverDue(system, delivery, { now, workflowIds: ['drip/2'] })).toEqual({
+    delivered: 1,
+    failed: 0,
+    codes: [],
+  })
+})
+
+test('what is written while the same is being said is said once more', async () => {
+  await enqueue('campaign/again')
+  const delivery = temporal()
+  const deliver = delivery.deliver
+  let isWritten = false
+  await sweep({
+    ...delivery,
+    async deliver(row) {
+      if (!isWritten) await enqueue('campaign/again')
+      isWritten = true
+      await deliver(row)
+    },
+  })
+  expect(await sweep(delivery)).toEqual({ delivered: 1, failed: 0, codes: [] })
+  expect(delivery.taken).toEqual(['campaign/again', 'campaign/again'])
 })
 
 test('while Temporal is away rows stay due, later and later, and are delivered when it is back', async () => {

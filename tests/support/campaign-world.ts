@@ -113,7 +113,7 @@ export function campaignWorld(
     enqueue,
     async start(definition, more) {
       const id = await enqueue(definition, more)
-      await deliverDue(system, stories, { now: clock(), limit: 10, workflowId: workflowIdOf(id) })
+      await deliverDue(system, stories, { now: clock(), workflowIds: [workflowIdOf(id)] })
       return id
     },
     async campaign(id) {

@@ -27,7 +27,7 @@ function cohort() {
       let delivered = 0
       for (let time = 0; time < times; time += 1) {
         await system`update outbox set status = 'pending' where id = ${id}` // as after a kill between delivery and commit
-        delivered += (await deliverDue(system, stories, { now: new Date(), limit: 10, workflowId })).delivered
+        delivered += (await deliverDue(system, stories, { now: new Date(), workflowIds: [workflowId] })).delivered
       }
       return delivered
     },
@@ -83,7 +83,7 @@ test('a campaign that is over is told nothing, and does not begin again', async 
     summary: 'A campaign',
     requestId: 'test',
   }
-  const hand = () => deliverDue(system, stories, { now: new Date(), limit: 10, workflowId })
+  const hand = () => deliverDue(system, stories, { now: new Date(), workflowIds: [workflowId] })
   await database.as(organisationId, (tx) => enqueueStart(tx, campaign, new Date()))
   await hand()
   const handle = client.workflow.getHandle(workflowId)

@@ -89,7 +89,7 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
         wakeForEntitlements(tx, { requestId: 'test', now: new Date() }),
       )
       expect(ids).toEqual([workflowIdOf(id)])
-      await deliverDue(organisation.system, world.stories, { now: new Date(), limit: 1, workflowId: workflowIdOf(id) })
+      await deliverDue(organisation.system, world.stories, { now: new Date(), workflowIds: [workflowIdOf(id)] })
     }
     await look()
     await isWaitingFor(id, 'budget', 'no_access')

@@ -28,7 +28,7 @@ describe.skipIf(!skipping)('on the time-skipping server (skipped where none can 
     const args = { organisationId, campaignId }
     const start = { workflowId, name: 'prospectRescoring', args, subjectId: campaignId, summary: '', requestId: 'test' }
     await database.as(organisationId, (tx) => enqueueStart(tx, start, new Date()))
-    await deliverDue(system, world.stories, { now: new Date(), limit: 1, workflowId })
+    await deliverDue(system, world.stories, { now: new Date(), workflowIds: [workflowId] })
     await environment.client.workflow.getHandle(workflowId).result()
   }
 
