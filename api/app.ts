@@ -94,7 +94,13 @@ export interface Api {
 /** The HTTP API. Opens no port. */
 export function createApi(world: ApiWorld, settings: ApiSettings): Api {
   const { database, system, stories, schedules, webhooks, billing, clock, log } = world
-  const handover = createHandover({ system, delivery: stories, clock, log })
+  const way = { system, delivery: stories, clock, log }
+  const handover = createHandover(way)
+  // Each its own: what one provider tells by the thousand keeps nobody else waiting.
+  const sources = webhooks.map((source) => ({
+    ...source,
+    handover: createHandover({ ...way, perSecond: source.storiesPerSecond }),
+  }))
   const streams = createEventStreams(database, log)
   const limits = createRateLimits(settings.requestsPerMinute)
   const { stripePrices } = settings
@@ -152,7 +158,7 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
   })
   app.use(healthRoutes({ database, system, temporal: stories, isStopping: () => stopping }))
   app.use(docsRoutes(openApiDocument(endpoints)))
-  app.use(webhookRoutes({ database, system, handover, clock, log }, webhooks))
+  app.use(webhookRoutes({ database, system, clock, log }, sources))
   app.use(unsubscribeRoutes({ database, system, handover, clock }))
   app.use('/api/v1', (_request, response, next) => {
     response.set('cache-control', 'no-store')
@@ -170,7 +176,7 @@ export function createApi(world: ApiWorld, settings: ApiSettings): Api {
     app,
     async drain() {
       stopping = true
-      await Promise.all([streams.close(), handover.close()])
+      await Promise.all([streams.close(), ...[{ handover }, ...sources].map((one) => one.handover.close())])
     },
   }
 }

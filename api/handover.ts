@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Sql } from 'postgres'
 import { type Delivery, deliverDue } from '../db/outbox.ts'
 import type { Logger } from '../log.ts'
@@ -14,18 +15,25 @@ export interface Handover {
 
 /** Told in one transaction, which holds a database connection for as long as Temporal takes to answer. */
 const mostAtOnce = 100
+/** With a pace: how much of it may go at once. Seconds. */
+const paceStep = 0.25
 
 export function createHandover({
   system,
   delivery,
   clock,
   log,
+  perSecond = Infinity,
 }: {
   system: Sql
   delivery: Delivery
   clock: () => Date
   log: Logger
+  /** Of stories. Those beyond it wait, and what else they are told meanwhile goes with it. */
+  perSecond?: number | undefined
 }): Handover {
+  const batchSize = Math.min(mostAtOnce, Math.ceil(perSecond * paceStep))
+  const closing = new AbortController()
   /** Who was told of something meanwhile is handed over once. */
   let waiting = new Set<string>()
   let closed = false
@@ -35,7 +43,7 @@ export function createHandover({
 
   async function handOverAll(): Promise<void> {
     while (waiting.size > 0) {
-      const workflowIds = [...waiting].slice(0, mostAtOnce)
+      const workflowIds = [...waiting].slice(0, batchSize)
       for (const workflowId of workflowIds) waiting.delete(workflowId)
       const failed = await deliver(workflowIds).then(
         (result) => {
@@ -49,6 +57,8 @@ export function createHandover({
       )
       // Temporal is away: those that wait would only wait for it, too.
       if (failed) waiting = new Set()
+      const pauseMs = (workflowIds.length / perSecond) * 1_000
+      if (pauseMs > 0) await sleep(pauseMs, undefined, { signal: closing.signal }).catch(() => {})
     }
   }
 
@@ -64,6 +74,7 @@ export function createHandover({
     async close() {
       closed = true
       waiting = new Set()
+      closing.abort()
       await running
     },
   }

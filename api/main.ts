@@ -68,9 +68,12 @@ function resendWebhooks({ resend: { webhookSecret } }: Config): WebhookSource {
   return { provider: 'resend', read, secretSetting: 'RESEND_WEBHOOK_SECRET' }
 }
 
+/** Each looks at its account there, by six calls and more; Stripe takes a hundred a second. */
+const looksPerSecond = 15
+
 function stripeWebhooks({ stripe: { webhookSecret: secret } }: Config): WebhookSource {
   const read = secret === undefined ? null : createStripeWebhooks({ secret })
-  return { provider: 'stripe', read, secretSetting: 'STRIPE_WEBHOOK_SECRET' }
+  return { provider: 'stripe', read, secretSetting: 'STRIPE_WEBHOOK_SECRET', storiesPerSecond: looksPerSecond }
 }
 
 /** Resolves at the first signal, or when the process that started us is gone. The second one ends the process at once. */

@@ -15,7 +15,12 @@ export interface WebhookSource {
   read: WebhookReader | null
   /** The setting that holds the secret. */
   secretSetting: string
+  /** So many stories are told a second of what it says; absent: as fast as they take it. */
+  storiesPerSecond?: number
 }
+
+/** One that has its way to the stories. */
+export type ConnectedSource = WebhookSource & { handover: Pick<Handover, 'begin'> }
 
 /** In bytes: providers tell of one thing at a time, in a few kilobytes. */
 const webhookBodyLimit = 1_000_000
@@ -25,18 +30,13 @@ const webhookBodyLimit = 1_000_000
  * that follows from it, and that they need not say it again.
  */
 export function webhookRoutes(
-  {
-    handover,
-    clock,
-    log,
-    ...world
-  }: InboundWorld & { handover: Pick<Handover, 'begin'>; clock: () => Date; log: Logger },
-  sources: readonly WebhookSource[],
+  { clock, log, ...world }: InboundWorld & { clock: () => Date; log: Logger },
+  sources: readonly ConnectedSource[],
 ): Router {
   const router = Router()
   // What is packed is refused: the signature is of the bytes that came.
   const rawBody = express.raw({ limit: webhookBodyLimit, type: () => true, inflate: false })
-  for (const { provider, read, secretSetting } of sources) {
+  for (const { provider, read, secretSetting, handover } of sources) {
     let refused = 0
 
     const verified = (reader: WebhookReader, request: Request, now: Date): InboundEvent[] => {
