@@ -86,6 +86,11 @@ export async function letRequestWait(tx: Tx, id: string, dueAt: Date): Promise<v
   await tx`update billing_requests set status = 'waiting', due_at = ${dueAt} where id = ${id} and status = 'requested'`
 }
 
+/** The period that a change waits for ends at another time than it did. */
+export async function moveChange(tx: Tx, id: string, dueAt: Date): Promise<void> {
+  await tx`update billing_requests set due_at = ${dueAt} where id = ${id} and status = 'waiting'`
+}
+
 /** The provider may keep a failure of its own under the key: the request goes on under the next. */
 export async function nextRequestAttempt(tx: Tx, id: string): Promise<void> {
   await tx`update billing_requests set attempt = attempt + 1 where id = ${id}`

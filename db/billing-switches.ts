@@ -30,3 +30,9 @@ export async function moveTimer(
     insert into billing_moved_timers (timer_key, moved_to, author, moved_at) values (${timerKey}, ${to}, ${author}, ${now})
     on conflict (organisation_id, timer_key) do update set moved_to = ${to}, author = ${author}, moved_at = ${now}`
 }
+
+/** Whether an operator has moved it before. */
+export async function wasMoved(tx: Tx, timerKey: string): Promise<boolean> {
+  const [row] = await tx`select 1 from billing_moved_timers where timer_key = ${timerKey}`
+  return row !== undefined
+}

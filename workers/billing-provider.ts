@@ -25,6 +25,7 @@ export function billingOrRefusal(config: Config): BillingProvider {
       previewChange: refuse,
       changePrice: refuse,
       cancel: refuse,
+      useCard: refuse,
       payInvoice: refuse,
       refund: refuse,
       buyNow: refuse,

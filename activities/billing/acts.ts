@@ -78,6 +78,10 @@ export function createBillingActActivities(world: BillingActWorld) {
     if (act.is === 'charge') return chargeEnd(await billing.payInvoice(act.invoiceId, act.cardId, key, signal))
     if (act.is === 'change_plan')
       return applyWaitingChange(world, { ...due, organisationId, requestId: act.changeId, key })
+    if (act.is === 'use_card') {
+      await billing.useCard(act.subscriptionId, act.cardId, key, signal)
+      return done
+    }
     if (act.is === 'top_up') return topUp(world, { organisationId, act, key, signal })
     return done
   }

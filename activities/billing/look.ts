@@ -3,7 +3,7 @@ import type { Sql } from 'postgres'
 import { recordBillingEvents } from '../../db/billing-acts.ts'
 import { saveLook } from '../../db/billing-looks.ts'
 import { billingMemory, type KnownSubscription, knownSubscriptions } from '../../db/billing-memory.ts'
-import { leftBehind } from '../../db/billing-requests.ts'
+import { leftBehind, moveChange } from '../../db/billing-requests.ts'
 import { adoptUnmatched } from '../../db/billing-routing.ts'
 import { findBillingState } from '../../db/billing-states.ts'
 import type { Database, Tx } from '../../db/client.ts'
@@ -19,6 +19,7 @@ import type { BillingLook, LifecycleState } from '../../workflows/contracts/subs
 import {
   type BillingDecision,
   type BillingFacts,
+  type BillingMemory,
   type BillingPolicy,
   subscriptionStates,
 } from '../../workflows/contracts/subscriptions.ts'
@@ -27,6 +28,7 @@ import { noFacts } from '../../workflows/rules/billing-differences.ts'
 import { timelineOf } from '../../workflows/rules/billing-timeline.ts'
 import { decideEntitlements } from '../../workflows/rules/entitlements.ts'
 import { decideMeteredTypes } from '../../workflows/rules/metered-types.ts'
+import { timeOfChange } from '../../workflows/rules/plan-change-times.ts'
 import { type Clock, decisionTime } from '../clock.ts'
 import { needsRepair } from '../failures.ts'
 import type { BillingAccount, BillingProvider } from '../ports.ts'
@@ -113,7 +115,7 @@ export function createBillingLookActivities(world: BillingLookWorld) {
     const { facts } = account
     const known = await knownSubscriptions(tx)
     const { plans, versions } = await plansOf(tx, known)
-    const memory = await billingMemory(tx, known)
+    const memory = await rescheduled(tx, await billingMemory(tx, known), facts)
     const credits = await creditWatch(tx, at)
     const situation = { organisationId, facts, memory, plans, policy: billingPolicy, credits, now: at.getTime() }
     const decision = decideBilling(situation)
@@ -150,6 +152,18 @@ interface Seen {
   /** When they change by themselves: ms since the epoch. */
   changesAt: number | null
   at: Date
+}
+
+/** Changes that wait, each at the end of the period that runs now. */
+async function rescheduled(tx: Tx, memory: BillingMemory, { subscriptions }: BillingFacts): Promise<BillingMemory> {
+  const changes = memory.changes.map((change) => {
+    const subscription = subscriptions.find(({ id }) => id === change.subscriptionId)
+    return subscription ? { ...change, at: timeOfChange(change.at, subscription) } : change
+  })
+  for (const [index, { id, at }] of changes.entries()) {
+    if (at !== memory.changes[index]?.at) await moveChange(tx, id, new Date(at))
+  }
+  return { ...memory, changes }
 }
 
 /** The catalogue as this organisation has bought of it: a plan that it has keeps the version by which it was bought. */

@@ -1,16 +1,12 @@
 import { letRequestWait, type Requested, withdrawChange } from '../../db/billing-requests.ts'
 import { findBillingState } from '../../db/billing-states.ts'
-import { moveTimer, switchOff, switchOn } from '../../db/billing-switches.ts'
+import { moveTimer, switchOff, switchOn, wasMoved } from '../../db/billing-switches.ts'
 import type { Tx } from '../../db/client.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
 import type { SubscriptionFacts } from '../../workflows/contracts/subscriptions.ts'
+import { aheadOfNextPeriod } from '../../workflows/rules/plan-change-times.ts'
 import { isUnderWay } from '../../workflows/rules/subscription-state.ts'
 import type { RequestOutcome } from './requests.ts'
-
-/**
- * A change that waits is made so long before the period ends: the invoice of the next, which Stripe makes as it begins, is then of the new plan.
- */
-const aheadOfPeriodMs = 3_600_000
 
 /** What our rows alone decide of a request; null: it is the provider's to do. */
 export async function carryOutInRows(
@@ -29,8 +25,10 @@ export async function carryOutInRows(
   if (request.kind === 'move_timer') {
     const { timerKey, to } = request
     const timer = timers.find(({ key }) => key === timerKey)
-    if (timer === undefined) return refused('not_found')
-    if (!timer.isMovable) return refused('wrong_state')
+    // One that was moved out of sight is still ours to move.
+    const isMoved = timer === undefined && (await wasMoved(tx, timerKey))
+    if (timer === undefined && !isMoved) return refused('not_found')
+    if (timer?.isMovable === false) return refused('wrong_state')
     await moveTimer(tx, { timerKey, to: new Date(to), author: actor }, now)
     return done
   }
@@ -38,6 +36,8 @@ export async function carryOutInRows(
   const subscription = facts.subscriptions.find((one) => one.id === request.subscriptionId)
   if (subscription === undefined) return refused('not_found')
   if (!isUnderWay(subscription)) return refused('wrong_state')
+  // The money that a smaller plan gives back may be the money that is disputed.
+  if (request.kind === 'change_plan' && request.when === 'now' && isFrozen) return refused('wrong_state')
   return ofSubscription(tx, { id, request, subscription, now })
 }
 
@@ -58,14 +58,13 @@ async function ofSubscription(
   }
   if (request.kind === 'undo_cancel') return cancelsAt === null ? refused('wrong_state') : null
   if (request.kind === 'cancel') {
-    // What ends has no next period that a change could wait for.
-    await withdrawChange(tx, request.subscriptionId, now)
+    // One that ends with its period may be taken back, and then has the change that waits still.
+    if (request.when === 'now') await withdrawChange(tx, request.subscriptionId, now)
     return null
   }
   if (request.when === 'now') return null
   if (cancelsAt !== null) return refused('wrong_state')
-  const endsAt = Math.min(...subscription.items.map(({ period }) => period.endsAt))
-  await letRequestWait(tx, id, new Date(Math.max(now.getTime(), endsAt - aheadOfPeriodMs)))
+  await letRequestWait(tx, id, new Date(Math.max(now.getTime(), aheadOfNextPeriod(subscription))))
   return { is: 'waiting' }
 }
 

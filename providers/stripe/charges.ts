@@ -30,8 +30,8 @@ export async function payingId(session: Session, customerId: string, signal: Abo
 }
 
 /** What is paid, and given back, of what was billed already. */
-export function createCharges(session: Session): Pick<BillingProvider, 'payInvoice' | 'refund'> {
-  return { payInvoice, refund }
+export function createCharges(session: Session): Pick<BillingProvider, 'payInvoice' | 'refund' | 'useCard'> {
+  return { payInvoice, refund, useCard }
 
   function payInvoice(id: string, cardId: string | null, key: string, signal: AbortSignal): Promise<Charged> {
     const call: Call = { about: 'invoice', signal }
@@ -42,9 +42,15 @@ export function createCharges(session: Session): Pick<BillingProvider, 'payInvoi
       const paid = await tryToPay(id, wanted, `${key}/${wanted}`, call)
       if (paid === null) return { is: 'not_open' }
       if (paid.status !== 'paid') return { is: 'declined', code: 'payment_processing' }
-      await keepPayingBy(wanted, paid, key, call)
       return { is: 'paid' }
     })
+  }
+
+  async function useCard(subscriptionId: string, cardId: string, key: string, signal: AbortSignal): Promise<void> {
+    const by = cardId.startsWith('pm_') ? { default_payment_method: cardId } : { default_source: cardId }
+    await session.act({ about: 'subscription', signal }, key, (stripe, options) =>
+      stripe.subscriptions.update(subscriptionId, by, options),
+    )
   }
 
   async function payerOf(invoiceId: string, call: Call): Promise<string | null> {
@@ -57,11 +63,7 @@ export function createCharges(session: Session): Pick<BillingProvider, 'payInvoi
   async function tryToPay(id: string, cardId: string, key: string, call: Call): Promise<Stripe.Invoice | null> {
     try {
       return await session.act(call, key, (stripe, options) =>
-        stripe.invoices.pay(
-          id,
-          { ...payBy(cardId), off_session: true, expand: ['parent.subscription_details.subscription'] },
-          options,
-        ),
+        stripe.invoices.pay(id, { ...payBy(cardId), off_session: true }, options),
       )
     } catch (error) {
       const isRefused = error instanceof ProviderError && error.outcome === 'rejected' && !(error instanceof Decline)
@@ -69,22 +71,6 @@ export function createCharges(session: Session): Pick<BillingProvider, 'payInvoi
       const { status } = await session.ask(call, (stripe) => stripe.invoices.retrieve(id))
       if (status === 'open') throw error
       return null
-    }
-  }
-
-  /** A subscription with a card of its own would ask that one again next time. That it paid stands, whatever comes of this. */
-  async function keepPayingBy(cardId: string, { parent }: Stripe.Invoice, key: string, call: Call): Promise<void> {
-    const subscription = parent?.subscription_details?.subscription
-    if (!subscription || typeof subscription === 'string' || !cardId.startsWith('pm_')) return
-    const own = subscription.default_payment_method
-    if (own === null || idOf(own) === cardId) return
-    try {
-      await session.act({ ...call, about: 'subscription' }, `${key}/${cardId}/keep`, (stripe, options) =>
-        stripe.subscriptions.update(subscription.id, { default_payment_method: cardId }, options),
-      )
-    } catch (error) {
-      const isOver = error instanceof ProviderError && (error.outcome === 'rejected' || error.outcome === 'unconfirmed')
-      if (!isOver) throw error
     }
   }
 

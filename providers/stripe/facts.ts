@@ -61,6 +61,7 @@ function subscriptionOf({ subscription, items }: Subscribed, plans: PlanOfPrice)
     trialEndsAt: msOrNull(subscription.trial_end),
     cancelsAt: msOrNull(cancelAt ?? (endsWithPeriod && ends.length > 0 ? Math.max(...ends) : null)),
     endedAt: msOrNull(subscription.ended_at),
+    ownCardId: idOrNull(subscription.default_payment_method) ?? idOrNull(subscription.default_source),
     collectionPaused: pause && { resumesAt: msOrNull(pause.resumes_at) },
   }
 }

@@ -37,6 +37,7 @@ export function standInBilling(): StandInBilling {
     unknownPrices: notAsked,
     changePrice: notAsked,
     cancel: notAsked,
+    useCard: notAsked,
     payInvoice: notAsked,
     refund: notAsked,
     buyNow: notAsked,

@@ -54,6 +54,7 @@ export async function billingRows(database: Database, organisationId: string, ro
       trialEndsAt: null,
       cancelsAt: null,
       endedAt: null,
+      ownCardId: null,
       collectionPaused: null,
     })),
     openInvoices: [],

@@ -53,6 +53,7 @@ export const subscription = (more: Partial<SubscriptionFacts> = {}): Subscriptio
   trialEndsAt: null,
   cancelsAt: null,
   endedAt: null,
+  ownCardId: null,
   collectionPaused: null,
   ...more,
 })

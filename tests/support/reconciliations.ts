@@ -38,6 +38,7 @@ function standInBilling(subscribersPerPage = 2): StandInBilling {
       previewChange: refuse,
       changePrice: refuse,
       cancel: refuse,
+      useCard: refuse,
       payInvoice: refuse,
       refund: refuse,
       buyNow: refuse,

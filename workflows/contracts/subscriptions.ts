@@ -49,6 +49,8 @@ export interface SubscriptionFacts {
   /** When it is going to end, whether at a date or with its period. */
   cancelsAt: number | null
   endedAt: number | null
+  /** What it is charged by before what the customer pays with; null: nothing of its own. */
+  ownCardId: string | null
   /** Set while invoices are made and not collected; the status stays what it was. */
   collectionPaused: { resumesAt: number | null } | null
 }
@@ -322,6 +324,7 @@ export type ActBody =
   | { is: 'freeze' | 'unfreeze'; disputeId: string }
   | { is: 'charge'; invoiceId: string; cardId: string; because: 'new_card' | 'stripe_gave_up' | 'asked' }
   | { is: 'give_up'; invoiceId: string }
+  | { is: 'use_card'; subscriptionId: string; cardId: string }
   | { is: 'change_plan'; changeId: string; subscriptionId: string }
   | ({ is: 'grant_credits' } & DueGrant)
   | { is: 'claw_back_credits'; grantKey: string; amount: number }
@@ -347,7 +350,7 @@ export type TimerWhat =
   | 'trial_end'
   | 'first_payment_expires'
   | 'period_end'
-  | 'period_charge'
+  | 'renewal_check'
   | 'subscription_end'
   | 'collection_resumes'
 

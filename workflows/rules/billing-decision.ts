@@ -1,4 +1,5 @@
 import type { BillingDecision, BillingFacts, BillingSituation } from '../contracts/subscriptions.ts'
+import { planCardUse } from './card-use.ts'
 import { planCredits } from './credit-grants-due.ts'
 import { planCreditWatch } from './credit-watch.ts'
 import { planCardExpiry, planWinBack } from './customer-notices.ts'
@@ -20,6 +21,7 @@ export function decideBilling(given: BillingSituation): BillingDecision {
   const { planned: dunned, decisions: dunning } = planDunning(situation)
   const planned = [
     ...planDisputes(situation),
+    ...planCardUse(situation),
     ...planCredits(situation),
     ...planCreditWatch(situation),
     ...dunned,

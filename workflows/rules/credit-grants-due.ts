@@ -15,7 +15,42 @@ export function planCredits(situation: BillingSituation): Planned[] {
   return [
     ...grants.flatMap((one) => one.grants),
     ...grants.flatMap((one) => takenBack(one.payment, one.grants, facts, situation.organisationId)),
+    ...givenUp(grants, situation),
   ]
+}
+
+/**
+ * What a change to a smaller plan is credited for goes with its money: from the grants of that period, the newest first. Otherwise whoever goes up and
+ * down again has the money back, and the credits.
+ */
+function givenUp(
+  all: readonly { payment: Payment; grants: readonly PlannedGrant[] }[],
+  { plans, organisationId }: BillingSituation,
+): Planned[] {
+  const taken = new Map<string, number>()
+  return all.flatMap(({ payment }) =>
+    sumsOf(payment, plans).flatMap((sum) => {
+      let open = whole(-sum.amount)
+      // Stripe counts whole seconds: what came in the same one may have come before.
+      const before = all.filter((one) => one.payment.paidAt <= payment.paidAt)
+      const grants = before.flatMap((one) => one.grants.filter(({ key }) => key.endsWith(`/${sum.key}`)))
+      return grants.toReversed().flatMap(({ key, act }): Planned[] => {
+        const credits = Math.min(open, act.amount - (taken.get(key) ?? 0))
+        if (credits <= 0) return []
+        open -= credits
+        taken.set(key, (taken.get(key) ?? 0) + credits)
+        return [
+          {
+            key: `claw-back/${payment.id}/${key}`,
+            at: payment.paidAt,
+            what: 'claw_back_credits',
+            act: { is: 'claw_back_credits', grantKey: actKey(organisationId, key), amount: credits },
+            isMovable: false,
+          },
+        ]
+      })
+    }),
+  )
 }
 
 /** Shorter than a year, and longer than what is tried as a rule. */

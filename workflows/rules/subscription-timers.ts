@@ -45,7 +45,7 @@ function planStripesMoments(subscription: SubscriptionFacts): Planned[] {
     ...[...ends]
       .filter((at) => status !== 'paused' && at !== trialEndsAt && at < (cancelsAt ?? Infinity))
       .flatMap((at) => look('period_end', `period/${id}/${at}`, at)),
-    ...[...begins].flatMap((at) => look('period_charge', `period/${id}/${at}/charge`, at + chargedAfterMs)),
+    ...[...begins].flatMap((at) => look('renewal_check', `period/${id}/${at}/charge`, at + chargedAfterMs)),
     ...look('collection_resumes', `collection/${id}/${collectionPaused?.resumesAt}`, collectionPaused?.resumesAt),
   ]
 }

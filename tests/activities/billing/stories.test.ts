@@ -173,3 +173,66 @@ test('an operator moves what is to come and switches charges off; undone, it is 
     look: { state: 'active' },
   })
 })
+
+test('whoever goes up and down again has neither the money nor the credits of it', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT')
+  const subscriptionId = (await one.facts()).subscriptions[0]?.id ?? ''
+  const to = (planKey: string) =>
+    one.ask({ kind: 'change_plan', subscriptionId, planKey, priceKey: 'monthly', when: 'now' } as const)
+  for (let rounds = 0; rounds < 3; rounds += 1) {
+    expect(await to('command')).toMatchObject({ is: 'done' })
+    expect((await one.balances())[0]?.balance).toBeGreaterThan(30_000)
+    expect(await to('scout')).toMatchObject({ is: 'done' })
+    const balance = (await one.balances())[0]?.balance ?? 0
+    expect(Math.abs(balance - 3_600)).toBeLessThan(10 * (rounds + 1))
+  }
+})
+
+test('a card that was replaced is charged no more, neither for a change of plan nor for the next period', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT')
+  await one.declineCard()
+  const subscriptionId = (await one.facts()).subscriptions[0]?.id ?? ''
+  const up = { kind: 'change_plan', subscriptionId, planKey: 'hunter', priceKey: 'monthly-249', when: 'now' } as const
+  await one.wait(3)
+  expect(await one.ask(up)).toMatchObject({ is: 'refused', code: 'payment_required' })
+  await one.newCard('pm_card_mastercard')
+  expect(await one.ask(up)).toMatchObject({ is: 'done' })
+  expect(await one.wait(35)).toMatchObject({ state: 'active' })
+  expect((await typesOf(one)).filter((type) => type === 'billing.charge')).toEqual([])
+})
+
+test('a change that waits in a trial waits for the end of the period that is paid, also where the trial ends early', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT', { trialDays: 14 })
+  const subscriptionId = (await one.facts()).subscriptions[0]?.id ?? ''
+  const later = {
+    kind: 'change_plan',
+    subscriptionId,
+    planKey: 'hunter',
+    priceKey: 'monthly-249',
+    when: 'period_end',
+  } as const
+  expect(await one.ask(later)).toMatchObject({ is: 'waiting' })
+  await stories.sandbox.happen('stripe', { type: 'trial.end', subscription: subscriptionId })
+  await one.wait(20)
+  const planKeys = async () => (await one.facts()).subscriptions[0]?.items.map(({ planKey }) => planKey)
+  expect(await planKeys()).toEqual(['scout'])
+  // Taken back before the end, an end by the customer takes nothing with it.
+  expect(await one.ask({ kind: 'cancel', subscriptionId, when: 'period_end' })).toMatchObject({ is: 'done' })
+  expect(await one.ask({ kind: 'undo_cancel', subscriptionId })).toMatchObject({ is: 'done' })
+  await one.wait(12)
+  expect(await planKeys()).toEqual(['hunter'])
+})
+
+test('while a payment is disputed no plan is changed at once', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT')
+  const { subscriptions, payments } = await one.facts()
+  await stories.sandbox.happen('stripe', { type: 'dispute.open', invoice: payments[0]?.id, days: 10 })
+  await one.settle()
+  const subscriptionId = subscriptions[0]?.id ?? ''
+  const up = { kind: 'change_plan', subscriptionId, planKey: 'hunter', priceKey: 'monthly-249', when: 'now' } as const
+  expect(await one.ask(up)).toMatchObject({ is: 'refused', code: 'wrong_state' })
+})

@@ -40,6 +40,7 @@ describe('an account is told as its facts:', () => {
         trialEndsAt: endsAt,
         cancelsAt: null,
         endedAt: null,
+        ownCardId: facts.card?.id,
         collectionPaused: null,
       },
     ])
@@ -95,6 +96,7 @@ describe('an account is told as its facts:', () => {
         id: expect.stringMatching(/^in_/),
         subscriptionId: subscription,
         amountDue: 9_900,
+        currency: 'USD',
         overdueSince: failedAt,
         lastAttemptAt: failedAt,
         lastAttemptCardId: facts.card?.id,
@@ -143,6 +145,9 @@ describe('an account is told as its facts:', () => {
     const [charge] = decide(facts).acts.filter((act) => act.is === 'charge')
     if (!charge) throw new Error('nothing is charged')
     expect(await billing.payInvoice(charge.invoiceId, charge.cardId, charge.key, neverAborted)).toEqual({ is: 'paid' })
+    const [use] = decide(facts).acts.filter((act) => act.is === 'use_card')
+    if (!use) throw new Error('it goes on with the old card')
+    await billing.useCard(use.subscriptionId, use.cardId, use.key, neverAborted)
     const after = await stripe.subscriptions.retrieve(subscription)
     expect(after).toMatchObject({ status: 'active', default_payment_method: facts.card?.id })
     expect((await account(customer)).facts.openInvoices).toEqual([])
@@ -187,7 +192,9 @@ describe('an account is told as its facts:', () => {
     const intent = await buyPack(customer, 3)
     const { facts, paymentIds } = await account(customer)
     const line = { planKey: 'calls-100', quantity: 3, subscription: null, share: 1, source: 'purchase' }
-    expect(facts.payments).toEqual([{ id: intent, paidAt: near(begin), amount: 15_000, lines: [line] }])
+    expect(facts.payments).toEqual([
+      { id: intent, paidAt: near(begin), amount: 15_000, currency: 'USD', lines: [line] },
+    ])
     expect(paymentIds).toContain(intent)
     expect(decide(facts).acts).toMatchObject([
       { is: 'grant_credits', type: 'calls', amount: 300, source: 'purchase', expiresAt: null },

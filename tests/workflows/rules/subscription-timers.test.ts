@@ -19,7 +19,7 @@ function look(facts: Partial<BillingFacts>, now: number, memory: Partial<Billing
   return {
     due: acts.map((act) => ('notice' in act ? act.notice : act.is)),
     ahead: timers
-      .filter(({ what }) => what !== 'period_charge')
+      .filter(({ what }) => what !== 'renewal_check')
       .map(({ at, what }) => `${what} ${(at - began) / (24 * hourMs)}`),
   }
 }
@@ -63,7 +63,7 @@ test('when a trial has ended and nobody pays, the customer is told once', () => 
 
 test('somebody looks soon after a period has begun, when Stripe has charged it', () => {
   const { timers } = decide(only(subscription()), began)
-  expect(timers[0]).toMatchObject({ what: 'period_charge', at: began + 70 * 60_000, isMovable: false })
+  expect(timers[0]).toMatchObject({ what: 'renewal_check', at: began + 70 * 60_000, isMovable: false })
 })
 
 test('a renewal is announced before the period ends, unless it is not going to be paid', () => {
