@@ -93,6 +93,12 @@ export function createStripeSandbox({ webhook, prices = [], lookMs = 250, ...set
 
     replay: (change: unknown): void => account.apply(Change.parse(change)),
 
+    /** When something is due by itself, by the sandbox's own clock; null: nothing is. */
+    nextDue(): Date | null {
+      const due = account.store.nextDue('', Infinity)
+      return due ? new Date(due.at * 1000) : null
+    },
+
     open(opened: Outside): void {
       outside = opened
       void send([...account.unsettled.values()], account.manner())
