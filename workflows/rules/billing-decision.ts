@@ -1,4 +1,4 @@
-import type { BillingDecision, BillingFacts, BillingSituation } from '../contracts/subscriptions.ts'
+import type { BillingDecision, BillingFacts, BillingSituation, Payment } from '../contracts/subscriptions.ts'
 import { planCardUse } from './card-use.ts'
 import { planCredits } from './credit-grants-due.ts'
 import { planCreditWatch } from './credit-watch.ts'
@@ -41,16 +41,24 @@ export function decideBilling(given: BillingSituation): BillingDecision {
   }
 }
 
-/** Stripe lists things as it likes. */
+/** Stripe lists things as it likes, and makes up ids: of what is paid at once the oldest period comes first, and its credits pay what is owed. */
 function inOrder(facts: BillingFacts): BillingFacts {
   return {
     ...facts,
     subscriptions: facts.subscriptions.toSorted(byId),
-    openInvoices: facts.openInvoices.toSorted(byId),
-    payments: facts.payments.toSorted((one, other) => one.paidAt - other.paidAt || byId(one, other)),
+    openInvoices: facts.openInvoices.toSorted(
+      (one, other) => (one.overdueSince ?? 0) - (other.overdueSince ?? 0) || byId(one, other),
+    ),
+    payments: facts.payments.toSorted(
+      (one, other) => one.paidAt - other.paidAt || firstEnd(one) - firstEnd(other) || byId(one, other),
+    ),
     refunds: facts.refunds.toSorted((one, other) => one.at - other.at || byId(one, other)),
     disputes: facts.disputes.toSorted((one, other) => one.openedAt - other.openedAt || byId(one, other)),
   }
 }
+
+/** Of what was bought once there is none. */
+const firstEnd = ({ lines }: Payment): number =>
+  Math.min(Number.MAX_SAFE_INTEGER, ...lines.map(({ subscription }) => subscription?.period.endsAt ?? Infinity))
 
 const byId = (one: { id: string }, other: { id: string }): number => (one.id < other.id ? -1 : 1)

@@ -106,6 +106,17 @@ test('periods that are seen late bring what they would have in time, and the new
   ])
 })
 
+test('of what is paid in the same moment the oldest period brings its credits first, whatever ids Stripe has made up', () => {
+  const [june, july] = [period('2026-06-01', '2026-07-01'), period('2026-07-01', '2026-08-01', '2026-06-01')]
+  for (const [first, second] of [
+    ['in_a', 'in_b'],
+    ['in_b', 'in_a'],
+  ] as const) {
+    const payments = [payment([july], { id: second }), payment([june], { id: first })]
+    expect(creditActs({ payments }).map(({ key }) => key.split('/')[3])).toEqual([first, second])
+  }
+})
+
 test('a plan that the catalogue has not brings nothing', () => {
   expect(creditActs({ payments: [payment([paidPeriod({ planKey: 'unheard-of' })])] })).toEqual([])
 })
