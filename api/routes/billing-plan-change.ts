@@ -78,7 +78,9 @@ export async function changeOf(
     throw new Problem('wrong_state', `${plan.key} is no subscription: buy it by POST /billing/checkout.`)
   }
   const subscriptions = await listSubscriptions(tx)
-  const subscription = meant(ofFamily(subscriptions, plan.family), wanted.subscriptionId)
+  const candidates = ofFamily(subscriptions, plan.family)
+  if (candidates.length > 1) throw severalOf(plan.family, candidates)
+  const subscription = meant(candidates, wanted.subscriptionId)
   const state = await findBillingState(tx)
   const shown = state?.shown.subscriptions.find(({ id }) => id === subscription.id)
   if (shown?.prices.some((price) => price.priceId === priceId)) {
@@ -92,6 +94,13 @@ export async function changeOf(
     fit: await fitOf(tx, subscriptions, subscription, choice),
     periodEndsAt: ends.length === 0 ? null : Math.min(...ends),
   }
+}
+
+/** Two of a family are paid for twice: neither is changed before one is gone. */
+function severalOf(family: string, subscriptions: readonly KnownSubscription[]): Problem {
+  const ids = subscriptions.map(({ id }) => id).join(', ')
+  const detail = `There is another subscription of the family ${family}: cancel one of them (${ids}) by POST /billing/cancel.`
+  return new Problem('wrong_state', detail)
 }
 
 async function fitOf(

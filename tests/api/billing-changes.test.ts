@@ -213,6 +213,22 @@ test.each([
   expect(world.updates).toEqual([])
 })
 
+test('of two subscriptions of a family none is changed before one is gone', async () => {
+  const rows = [scoutRow(), scoutRow()]
+  const world = await subscriber(rows)
+  const change = { planKey: 'command', when: 'now', subscriptionId: rows[0]?.id }
+  const refused = { status: 409, body: { code: 'wrong_state', detail: expect.stringContaining(rows[1]?.id ?? '') } }
+  expect(await world.change(change)).toMatchObject(refused)
+  expect(await world.post('/billing/change-plan/preview', change)).toMatchObject(refused)
+  expect(await world.requests()).toEqual([])
+  await database.as(
+    world.organisationId,
+    (tx) =>
+      tx`update subscriptions set state = 'ended', stripe_status = 'canceled' where stripe_id = ${rows[1]?.id ?? ''}`,
+  )
+  expect((await world.change(change)).status).toBe(200)
+})
+
 test('which subscription is meant has to be said only where there are several', async () => {
   const none = await subscriber([])
   expect((await none.post('/billing/cancel', { when: 'now' })).status).toBe(409)
