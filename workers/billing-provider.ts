@@ -21,6 +21,7 @@ export function billingOrRefusal(config: Config): BillingProvider {
       fetchAccount: refuse,
       unknownPrices: refuse,
       startCheckout: refuse,
+      expireCheckouts: refuse,
       openPortal: refuse,
       previewChange: refuse,
       changePrice: refuse,

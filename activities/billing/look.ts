@@ -10,6 +10,7 @@ import type { Database, Tx } from '../../db/client.ts'
 import { creditWatch } from '../../db/credit-top-ups.ts'
 import { saveEntitlements, wakeForEntitlements } from '../../db/entitlements.ts'
 import { saveMeteredTypes, unreportedSince } from '../../db/metered-usage.ts'
+import { meterOfPrices, planOfPrices } from '../../db/plan-of-price.ts'
 import { findPlanVersion, listPlans } from '../../db/plans.ts'
 import { findStripeCustomer, lockCustomer } from '../../db/stripe-customers.ts'
 import type { MeteredType } from '../../workflows/contracts/credits.ts'
@@ -33,7 +34,6 @@ import { type Clock, decisionTime } from '../clock.ts'
 import { needsRepair } from '../failures.ts'
 import type { BillingAccount, BillingProvider } from '../ports.ts'
 import { reportAtOf } from './metered-usage.ts'
-import { meterOfPrices, planOfPrices } from './plan-of-price.ts'
 
 export type BillingLookActivities = ReturnType<typeof createBillingLookActivities>
 

@@ -2,13 +2,13 @@ import type { ActEnd } from '../../db/billing-acts.ts'
 import { endRequest, lockRequest } from '../../db/billing-requests.ts'
 import { findBillingState } from '../../db/billing-states.ts'
 import type { Tx } from '../../db/client.ts'
+import { meterOfPrices } from '../../db/plan-of-price.ts'
 import { findPlan } from '../../db/plans.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import { decisionTime } from '../clock.ts'
 import { type Charged, type PriceChange, ProviderError } from '../ports.ts'
 import type { BillingWorld } from './look.ts'
-import { meterOfPrices } from './plan-of-price.ts'
 
 type ChangePlan = Extract<BillingRequest, { kind: 'change_plan' }>
 

@@ -12,13 +12,13 @@ import {
 import type { Database, Tx } from '../../db/client.ts'
 import { platformOrganisationId } from '../../db/organisations.ts'
 import type { Delivery } from '../../db/outbox.ts'
+import { planOfPrices } from '../../db/plan-of-price.ts'
 import type { DifferenceWord, ReconciliationResult } from '../../workflows/contracts/billing-reconciliation.ts'
 import { type Clock, decisionTime } from '../clock.ts'
 import { notFound } from '../failures.ts'
 import { whileHeartbeating } from '../heartbeat.ts'
 import type { BillingProvider } from '../ports.ts'
 import { createComparison } from './comparison.ts'
-import { planOfPrices } from './plan-of-price.ts'
 
 export type ReconciliationActivities = ReturnType<typeof createReconciliationActivities>
 

@@ -1,17 +1,19 @@
 import { z } from 'zod'
 import type { CheckoutWanted } from '../../activities/ports.ts'
 import { listSubscriptions } from '../../db/billing-states.ts'
+import { wakeBilling } from '../../db/billing-story.ts'
 import type { Tx } from '../../db/client.ts'
 import { findPlan } from '../../db/plans.ts'
 import { findStripeCustomer } from '../../db/stripe-customers.ts'
 import { dayMs, durationMs } from '../../workflows/rules/durations.ts'
 import type { Handover } from '../handover.ts'
 import { storyRequestId } from '../idempotency.ts'
-import { invalidInput, Problem } from '../problem.ts'
+import { invalidInput } from '../problem.ts'
 import { askProvider, askUnderKey, type Refusals } from '../provider-calls.ts'
 import { type Endpoint, route } from '../route.ts'
 import { type Choice, ChosenPlan, chosen, noCustomer, ofFamily, PriceKey } from './billing-choices.ts'
 import { customerOf } from './billing-customers.ts'
+import { alreadySubscribed, type FamilyAtStripe, familyAtStripe, rivalAtStripe } from './billing-rivals.ts'
 import { type BillingSource, billingOf } from './billing-source.ts'
 
 const tag = 'Billing'
@@ -64,7 +66,8 @@ export function billingCheckoutRoutes({
       summary: 'Buy a plan',
       description: `Opens a page of Stripe's, where a person pays: send them to \`url\`. A subscription, credits or what is bought once, each by the
 key of its plan. A first subscription begins with the plan's trial. One whose family the organisation has already is changed by
-POST /billing/change-plan instead. What was bought shows in GET /billing once Stripe has told of it, seconds after the payment.`,
+POST /billing/change-plan instead; pages that were opened for a subscription before are closed. What was bought shows in GET /billing
+once Stripe has told of it, seconds after the payment.`,
       body: Checkout,
       example: {
         planKey: 'hunter',
@@ -86,7 +89,7 @@ POST /billing/change-plan instead. What was bought shows in GET /billing once St
       },
       async handler({ body, caller: { organisationId }, key, requestId, now, as }) {
         const provider = billingOf(billing)
-        const { priceId, subscription } = await as((tx) => offerOf(tx, body, stripePrices))
+        const { priceId, subscription, sole } = await as((tx) => offerOf(tx, body, stripePrices))
         const { quantity, successUrl, cancelUrl } = body
         const customerId = await customerOf({ organisationId, requestId, now, as }, { billing: provider, handover })
         const wanted = { customerId, priceId, quantity, subscription, successUrl, cancelUrl }
@@ -96,6 +99,15 @@ POST /billing/change-plan instead. What was bought shows in GET /billing once St
         const { id, url, expiresAt } = await askUnderKey(under, (underKey, signal) =>
           provider.startCheckout(wanted, underKey, signal),
         )
+        if (sole !== null) {
+          await askProvider((signal) => provider.expireCheckouts(customerId, id, signal), refusals)
+          // After the others are closed, so that none of them was paid unseen; whoever is refused has never seen this page.
+          const rival = await rivalAtStripe(provider, customerId, sole, refusals)
+          if (rival !== null) {
+            handover.begin(await as((tx) => wakeBilling(tx, { organisationId, requestId }, now)))
+            throw alreadySubscribed(rival, sole.family)
+          }
+        }
         return { body: { id, url, expiresAt: new Date(expiresAt).toISOString() } }
       },
     }),
@@ -131,6 +143,8 @@ anew each time, without an Idempotency-Key. For an organisation that has checked
 interface Offer {
   priceId: Choice['priceId']
   subscription: CheckoutWanted['subscription']
+  /** What there may be one subscription of; null: as many as one likes. */
+  sole: FamilyAtStripe | null
 }
 
 async function offerOf(
@@ -139,24 +153,20 @@ async function offerOf(
   stripePrices: Readonly<Record<string, string>>,
 ): Promise<Offer> {
   const { plan, priceId, meteredPriceIds } = chosen(await findPlan(tx, body.planKey), body, stripePrices)
-  if (plan.kind !== 'subscription') return { priceId, subscription: null }
+  if (plan.kind !== 'subscription') return { priceId, subscription: null, sole: null }
   if (body.quantity > 1) {
     throw invalidInput([{ pointer: '/quantity', detail: 'A subscription is taken once: give 1.' }])
   }
   const subscriptions = await listSubscriptions(tx)
   const [rival] = ofFamily(subscriptions, plan.family)
-  if (rival?.stripeStatus === 'incomplete') {
-    const detail =
-      'The first payment of a subscription is still to be made: POST /billing/pay-now, or end it by POST /billing/cancel.'
-    throw new Problem('wrong_state', detail)
-  }
-  if (rival !== undefined) {
-    const detail = `There is a subscription of the family ${plan.family} already: change it by POST /billing/change-plan.`
-    throw new Problem('wrong_state', detail)
-  }
+  if (rival !== undefined) throw alreadySubscribed(rival.stripeStatus, plan.family)
   // Stripe counts whole days.
   const trialDays = plan.trial === null ? null : Math.ceil(durationMs(plan.trial) / dayMs)
   const isFirst = subscriptions.every(({ stripeStatus }) => stripeStatus === 'incomplete_expired')
   const metered = meteredPriceIds.length > 0 ? { meteredPriceIds } : {}
-  return { priceId, subscription: { trialDays: isFirst ? trialDays : null, ...metered } }
+  return {
+    priceId,
+    subscription: { trialDays: isFirst ? trialDays : null, ...metered },
+    sole: await familyAtStripe(tx, plan.family, stripePrices),
+  }
 }

@@ -1,7 +1,7 @@
 import { type BillingProvider, ProviderError } from '../../activities/ports.ts'
 import { readAccount } from './account.ts'
 import { createCharges, mark } from './charges.ts'
-import { unexpectedAnswer } from './errors.ts'
+import { createCheckouts } from './checkouts.ts'
 import { billingOf } from './facts.ts'
 import { createPlanChanges } from './plan-changes.ts'
 import { createPurchases } from './purchases.ts'
@@ -32,6 +32,7 @@ export function createStripe(settings: StripeSettings): BillingProvider {
 
   return {
     ...createCharges(session),
+    ...createCheckouts(session),
     ...createPlanChanges(session),
     ...createPurchases(session),
 
@@ -57,31 +58,6 @@ export function createStripe(settings: StripeSettings): BillingProvider {
         unknown.push(...some.filter((_, index) => !forSale[index]))
       }
       return unknown
-    },
-
-    async startCheckout({ customerId, priceId, quantity, subscription, successUrl, cancelUrl }, key, signal) {
-      const metadata = { act_key: mark(key) }
-      const days = subscription?.trialDays ?? null
-      const metered = subscription?.meteredPriceIds ?? []
-      const of = subscription
-        ? { subscription_data: { metadata, ...(days !== null && { trial_period_days: days }) } }
-        : { payment_intent_data: { metadata } }
-      const made = await session.act({ about: 'customer', signal }, key, (stripe, options) =>
-        stripe.checkout.sessions.create(
-          {
-            mode: subscription ? 'subscription' : 'payment',
-            customer: customerId,
-            line_items: [{ price: priceId, quantity }, ...metered.map((price) => ({ price }))],
-            success_url: successUrl,
-            cancel_url: cancelUrl,
-            metadata,
-            ...of,
-          },
-          options,
-        ),
-      )
-      if (made.url === null) throw unexpectedAnswer()
-      return { id: made.id, url: made.url, expiresAt: ms(made.expires_at) }
     },
 
     async openPortal({ customerId, returnUrl }, signal) {

@@ -6,7 +6,7 @@ import { platformOrganisationId } from '../../db/organisations.ts'
 import { subscriptionId } from '../../workflows/contracts/subscription-lifecycle.ts'
 import { testApi } from '../support/api.ts'
 import { standInBilling } from '../support/billing-provider.ts'
-import { billingRows, rowPrices, scoutRow } from '../support/billing-rows.ts'
+import { billingRows, factsOf, rowPrices, scoutRow } from '../support/billing-rows.ts'
 import { eventually } from '../support/eventually.ts'
 
 const billing = standInBilling()
@@ -23,6 +23,11 @@ const buy = async (key: string, body: object, idempotencyKey?: string) => {
   return { status: response.status, body: z.looseObject({}).parse(await response.json()) }
 }
 const scout = { planKey: 'scout' }
+/** Also what no webhook has told. */
+const stripeHas = (organisationId: string, rows: Parameters<typeof factsOf>[0]) => {
+  const shown = { card: null, openInvoices: [], disputes: [], subscriptions: [] }
+  billing.accounts.set(`cus_${organisationId}`, { facts: factsOf(rows), shown, paymentIds: [], email: null })
+}
 const lastWanted = () => [...billing.checkouts.values()].at(-1)
 
 test('a first checkout makes the customer, begins the story, and offers the trial', async () => {
@@ -107,6 +112,50 @@ test('whose first payment never came has not subscribed; while it may come they 
   )
   expect((await buy(key, scout)).status).toBe(201)
   expect(lastWanted()?.subscription).toEqual({ trialDays: 14 })
+})
+
+test('a page for a subscription closes those before it, also under a key whose answer was lost; others close none', async () => {
+  const { key, organisationId } = await neighbour()
+  const before = billing.kept.length
+  const { body } = await buy(key, scout, 'order-1')
+  await database.as(organisationId, (tx) => tx`delete from idempotency_keys`)
+  await buy(key, scout, 'order-1')
+  const other = await buy(key, scout)
+  expect((await buy(key, { planKey: 'calls-60' })).status).toBe(201)
+  expect(billing.kept.slice(before)).toEqual([body['id'], body['id'], other.body['id']])
+})
+
+test('a page is not given out while those before it may be open', async () => {
+  const { key } = await neighbour()
+  const { expireCheckouts } = billing
+  billing.expireCheckouts = () => Promise.reject(new ProviderError('stripe', 'retry', 'network'))
+  expect(await buy(key, scout, 'order-1')).toMatchObject({ status: 503, body: { code: 'temporarily_unavailable' } })
+  billing.expireCheckouts = expireCheckouts
+  expect((await buy(key, scout, 'order-1')).status).toBe(201)
+})
+
+test.each([
+  ['active', 'change-plan'],
+  ['incomplete', 'first payment'],
+] as const)('a subscription that Stripe has as %s and we have not heard of refuses another', async (status, advice) => {
+  const { organisationId, key } = await neighbour()
+  await billingRows(database, organisationId, [])
+  stripeHas(organisationId, [scoutRow({ stripeStatus: status })])
+  const refused = await buy(key, { planKey: 'hunter', priceKey: 'monthly-149' })
+  expect(refused).toMatchObject({ status: 409, body: { code: 'wrong_state', detail: expect.stringContaining(advice) } })
+  const workflowId = subscriptionId(organisationId)
+  await eventually(() => expect(stories.delivered).toContainEqual(expect.objectContaining({ workflowId })), {
+    timeout: 10_000,
+    interval: 20,
+  })
+  expect((await buy(key, { planKey: 'starter', priceKey: 'monthly' })).status).toBe(201)
+})
+
+test('what has ended at Stripe refuses nothing', async () => {
+  const { organisationId, key } = await neighbour()
+  await billingRows(database, organisationId, [])
+  stripeHas(organisationId, [scoutRow({ stripeStatus: 'canceled' }), scoutRow({ stripeStatus: 'incomplete_expired' })])
+  expect((await buy(key, scout)).status).toBe(201)
 })
 
 test('credits are bought beside any subscription, several at once', async () => {

@@ -43,9 +43,9 @@ interface Seen {
   isFrozen?: boolean
 }
 
-/** An organisation as the story would have left it: with these subscriptions, in June, and what else was seen. */
-export async function billingRows(database: Database, organisationId: string, rows: Row[], seen: Seen = {}) {
-  const facts: BillingFacts = {
+/** What Stripe tells of them, and of nothing else. */
+export function factsOf(rows: Row[]): BillingFacts {
+  return {
     subscriptions: rows.map(({ id, planKey, stripeStatus = 'active' }) => ({
       id,
       status: stripeStatus,
@@ -62,8 +62,12 @@ export async function billingRows(database: Database, organisationId: string, ro
     refunds: [],
     disputes: [],
     card: null,
-    ...seen.facts,
   }
+}
+
+/** An organisation as the story would have left it: with these subscriptions, in June, and what else was seen. */
+export async function billingRows(database: Database, organisationId: string, rows: Row[], seen: Seen = {}) {
+  const facts = { ...factsOf(rows), ...seen.facts }
   const shown: ShownBilling = {
     card: null,
     openInvoices: [],

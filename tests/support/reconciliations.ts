@@ -34,6 +34,7 @@ function standInBilling(subscribersPerPage = 2): StandInBilling {
       createCustomer: refuse,
       unknownPrices: refuse,
       startCheckout: refuse,
+      expireCheckouts: refuse,
       openPortal: refuse,
       previewChange: refuse,
       changePrice: refuse,

@@ -27,6 +27,8 @@ export async function callEverything(billing: BillingProvider, named: Named): Pr
   await billing.unknownPrices(['price_scout', 'price_hunter'], neverAborted)
   const trial = { ...checkout, priceId: 'price_scout', subscription: { trialDays: 14 } }
   await billing.startCheckout(trial, 'checkout/1', neverAborted)
+  const later = await billing.startCheckout(trial, 'checkout/later', neverAborted)
+  await billing.expireCheckouts(customerId, later.id, neverAborted)
   const once = { ...checkout, priceId: 'price_pack', subscription: null }
   await billing.startCheckout(once, 'checkout/2', neverAborted)
   await billing.openPortal({ customerId, returnUrl: 'https://example.com' }, neverAborted)

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { BillingProvider } from '../../../activities/ports.ts'
+import type { BillingProvider, CheckoutWanted } from '../../../activities/ports.ts'
 import { failureOf } from '../../support/provider-failures.ts'
 import { neverAborted } from '../../support/resend.ts'
 import { aCustomer, billingOn, idOf, openStripe, planOfPrice, type StripeWorld } from '../../support/stripe.ts'
@@ -64,6 +64,53 @@ describe('a checkout', () => {
     await happen('checkout.complete', { sessionId: made.id })
     const { subscription } = await stripe.checkout.sessions.retrieve(made.id)
     expect((await stripe.subscriptions.retrieve(idOf(subscription))).metadata).toEqual({ act_key: 'checkout/1' })
+  })
+
+  test('closes those of subscriptions that were opened before, on every page, and neither others nor another customer’s', async () => {
+    const [{ id: customerId }, { id: neighbour }] = [await stripe.customers.create(), await stripe.customers.create()]
+    const open = (key: string, of: Partial<CheckoutWanted> = {}) => {
+      const wanted = { customerId, priceId: 'price_scout', quantity: 1, subscription: { trialDays: null }, ...pages }
+      return billing.startCheckout({ ...wanted, ...of }, key, neverAborted)
+    }
+    const paid = await open('checkout/paid')
+    await happen('checkout.complete', { sessionId: paid.id })
+    const others = [
+      await open('checkout/once', { priceId: 'price_pack', subscription: null }),
+      await open('checkout/neighbour', { customerId: neighbour }),
+    ]
+    const earlier = []
+    for (let one = 1; one <= 101; one += 1) earlier.push(await open(`checkout/${one}`))
+    const kept = await open('checkout/kept')
+    await billing.expireCheckouts(customerId, kept.id, neverAborted)
+    await billing.expireCheckouts(customerId, kept.id, neverAborted)
+    const statusOf = async ({ id }: { id: string }) => (await stripe.checkout.sessions.retrieve(id)).status
+    expect(await Promise.all([paid, kept, ...others].map(statusOf))).toEqual(['complete', 'open', 'open', 'open'])
+    expect(new Set(await Promise.all(earlier.map(statusOf)))).toEqual(new Set(['expired']))
+    // Asked for again, one that was closed closes nothing.
+    const again = await open('checkout/101')
+    await billing.expireCheckouts(customerId, again.id, neverAborted)
+    expect([again.id, await statusOf(kept)]).toEqual([earlier.at(-1)?.id, 'open'])
+    const refused = happen('checkout.complete', { sessionId: again.id })
+    await expect(refused).rejects.toThrow()
+  })
+
+  test('that is paid while it is being closed is no error, and one that stays open is', async () => {
+    const { id: customerId } = await stripe.customers.create()
+    const wanted = { customerId, priceId: 'price_scout', quantity: 1, subscription: { trialDays: null }, ...pages }
+    const first = await billing.startCheckout(wanted, 'checkout/1', neverAborted)
+    const second = await billing.startCheckout(wanted, 'checkout/2', neverAborted)
+    const before = async (what: () => Promise<void>) => {
+      const slow: typeof fetch = async (url, init) => {
+        if (new Request(url).url.endsWith('/expire')) await what()
+        return fetch(url, init)
+      }
+      await billingOn(world.sandbox, { fetch: slow }).expireCheckouts(customerId, second.id, neverAborted)
+    }
+    const failing = before(() => happen('requests.fail', { operation: 'checkout.expire', count: 1 }))
+    expect(await failureOf(failing)).toMatchObject({ outcome: 'retry' })
+    await before(() => happen('checkout.complete', { sessionId: first.id }))
+    const account = await billing.fetchAccount(customerId, planOfPrice, neverAborted)
+    expect(account?.facts.subscriptions).toHaveLength(1)
   })
 
   test('of a price that is none is refused', async () => {

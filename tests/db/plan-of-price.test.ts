@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { planOfPrices } from '../../../activities/billing/plan-of-price.ts'
-import { platformOrganisationId } from '../../../db/organisations.ts'
-import { lockCatalogue, savePlan } from '../../../db/plans.ts'
-import { Plan } from '../../../workflows/contracts/plans.schema.ts'
-import { testOrganisation } from '../../support/organisation.ts'
+import { platformOrganisationId } from '../../db/organisations.ts'
+import { planOfPrices } from '../../db/plan-of-price.ts'
+import { lockCatalogue, savePlan } from '../../db/plans.ts'
+import { Plan } from '../../workflows/contracts/plans.schema.ts'
+import { testOrganisation } from '../support/organisation.ts'
 
 const { database, system, organisationId } = await testOrganisation()
 const platform = await platformOrganisationId(system)
