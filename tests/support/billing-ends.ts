@@ -42,9 +42,9 @@ export function comparable({ facts, subscriptions, entitlements, ledger }: Ended
     period: subscription?.period,
   })
   return {
-    subscriptions: inOrder.map(({ id, ...one }) => {
+    subscriptions: inOrder.map(({ id, ownCardId, ...one }) => {
       const { state, access } = subscriptions.find((known) => known.id === id) ?? {}
-      return { ...one, state, access }
+      return { ...one, isPaidByNewest: ownCardId === null || ownCardId === facts.card?.id, state, access }
     }),
     openInvoices: sorted(
       facts.openInvoices.map(({ subscriptionId, amountDue, overdueSince }) => ({

@@ -86,6 +86,8 @@ export function storyInMemory({ organisationId, customerId, billing, now, inLedg
     if (act.is === 'charge') {
       await billing.payInvoice(act.invoiceId, act.cardId, act.key, never())
       remember(act.invoiceId, act.cardId)
+    } else if (act.is === 'use_card') {
+      await billing.useCard(act.subscriptionId, act.cardId, act.key, never())
     } else if (act.is === 'change_plan') {
       await changePlan(act.changeId, act.key)
     } else if (act.is === 'grant_credits') {

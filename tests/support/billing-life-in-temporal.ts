@@ -96,7 +96,8 @@ export async function newPlayer({ life, weather }: StormyLife, { organisation, b
     },
     async look(asked: Asked): Promise<BillingLook> {
       // Ended stories would keep the server's clock, were they left with a task: they sleep.
-      if (player.ended !== null) return { state: 'none', access: 'none', isFrozen: false, acts: [], next: null }
+      if (player.ended !== null)
+        return { state: 'none', access: 'none', isFrozen: false, acts: [], requests: [], next: null, reportAt: null }
       follow(asked.now)
       const changes = stripe.changes()
       const seen = await looking.lookAtBilling(asked)
