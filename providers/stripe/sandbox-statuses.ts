@@ -34,7 +34,9 @@ export function afterFailure(act: Act, tried: Invoice): Invoice {
   const next = isRetried ? (tried.next_payment_attempt ?? nextAttempt(act, tried)) : null
   const failed = act.save({ ...tried, next_payment_attempt: next }, 'invoice.updated', 'invoice.payment_failed')
   if (!isRetried || subscription === undefined) return failed
-  const late = subscription.status === 'active' ? moveTo(act, subscription, 'past_due') : subscription
+  // As a payment does, a failure says how it stands with the subscription only where its invoice is the latest.
+  const isLate = subscription.status === 'active' && subscription.latest_invoice === tried.id
+  const late = isLate ? moveTo(act, subscription, 'past_due') : subscription
   if (next === null) giveUp(act, late)
   return failed
 }

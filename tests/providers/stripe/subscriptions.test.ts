@@ -119,6 +119,25 @@ describe('a subscription', () => {
     expect(await statusOf(id)).toBe('active')
   })
 
+  test('stands as its latest invoice does, whatever becomes of an older one', async () => {
+    const { id: customer } = await aCustomer(stripe, 'pm_card_chargeCustomerFail')
+    const { id, items: bought } = await stripe.subscriptions.create({
+      customer,
+      items: [{ price: 'price_hunter' }],
+      trial_period_days: 1,
+    })
+    await wait(2)
+    expect(await statusOf(id)).toBe('past_due')
+    // A credit is an invoice of nothing, which is paid.
+    const smaller = [{ id: bought.data[0]?.id ?? '', price: 'price_scout' }]
+    await stripe.subscriptions.update(id, { items: smaller, proration_behavior: 'always_invoice' })
+    expect(await statusOf(id)).toBe('active')
+    await wait(2)
+    const [open] = (await stripe.invoices.list({ customer, status: 'open' })).data
+    expect(open?.attempt_count).toBeGreaterThan(1)
+    expect(await statusOf(id)).toBe('active')
+  })
+
   test('waits for the person where their bank asks for them', async () => {
     const { id: customer } = await aCustomer(stripe, 'pm_card_authenticationRequired')
     const { id } = await stripe.subscriptions.create({ customer, items })
