@@ -18,10 +18,13 @@ import { differingFacts, noFacts } from '../../workflows/rules/billing-differenc
 import { comparable, type Ended, ledgerAt } from './billing-ends.ts'
 import { momentsOf, type Step, take } from './billing-lives.ts'
 import { newPlace } from './billing-plays.ts'
-import { dayMs } from './billing-situations.ts'
+import { dayMs, hourMs } from './billing-situations.ts'
 import { delayOf, type Weather } from './billing-weather.ts'
 import type { TestOrganisation } from './organisation.ts'
 import { planOfPrices, priceIds, stripeInProcess } from './stripe-in-process.ts'
+
+/** Between two moments at which something may happen to anybody. */
+export const tickMs = 12 * hourMs
 
 export interface StormyLife {
   life: readonly Step[]
@@ -120,9 +123,11 @@ export async function newPlayer({ life, weather }: StormyLife, { organisation, b
     async live(now: number): Promise<void> {
       if (player.ended !== null) return
       follow(now)
-      const due = steps.find(({ at }) => at === now)
+      const due = steps.find(({ at }) => at >= now && at < now + tickMs)
       await listen()
       if (due) {
+        await signalled()
+        follow(due.at)
         await take(due.step, due.number, { customerId, billing, happen: stripe.happen, ask, use })
         await listen()
       }

@@ -1,13 +1,10 @@
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { Worker } from '@temporalio/worker'
 import type { comparable } from './billing-ends.ts'
-import { newPlayer, type StormyLife, type TemporalPlayer } from './billing-life-in-temporal.ts'
-import { hourMs } from './billing-situations.ts'
+import { newPlayer, type StormyLife, type TemporalPlayer, tickMs } from './billing-life-in-temporal.ts'
 import { workflowBundle } from './campaign-world.ts'
 import type { TestOrganisation } from './organisation.ts'
 
-/** Between two moments at which something may happen to anybody. */
-export const tickMs = 12 * hourMs
 /** The server's clock runs by itself while something is done; Stripe's and ours is ahead of it by so much at each moment. */
 const aheadMs = 120_000
 

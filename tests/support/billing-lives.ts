@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type BillingFacts, type BillingProvider, type Payment, ProviderError } from '../../activities/ports.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
 import { isUnderWay } from '../../workflows/rules/subscription-state.ts'
-import { hourMs } from './billing-situations.ts'
+import { dayMs, hourMs } from './billing-situations.ts'
 import { planOfPrices, priceIds } from './stripe-in-process.ts'
 
 /** What a step of a life is; the more often a kind stands here, the more often it comes. */
@@ -27,36 +27,42 @@ const kinds = [
   'use',
 ] as const
 
-/** What people and banks do next, so many hours after the step before; `pick` chooses among what there is. */
+/** What people and banks do next, so many days after the step before, at an hour of that day; `pick` chooses among what there is. */
 export interface Step {
   is: (typeof kinds)[number]
-  hours: number
+  days: number
+  hour: number
   pick: number
 }
 
-/** Everybody subscribes first. Between two steps there is time for one daily look at least. */
+/**
+ * Everybody subscribes first. Periods begin in the first hour of a day; the rest happens later in it, since what is taken back of credits in the two hours for which
+ * they outlast their period is taken of others when that is heard of after these.
+ */
 export const someLife: fc.Arbitrary<Step[]> = fc
   .array(
     fc.record({
       is: fc.constantFrom(...kinds),
-      hours: fc.oneof(fc.integer({ min: 25, max: 24 * 5 }), fc.integer({ min: 25, max: 24 * 40 })),
+      days: fc.oneof(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 40 })),
+      hour: fc.integer({ min: 4, max: 23 }),
       pick: fc.nat(1_000),
     }),
     { minLength: 1, maxLength: 10 },
   )
-  .chain((steps) => fc.nat(1_000).map((pick): Step[] => [{ is: 'subscribe', hours: 1, pick }, ...steps]))
+  .chain((steps) => fc.nat(1_000).map((pick): Step[] => [{ is: 'subscribe', days: 1, hour: 0, pick }, ...steps]))
 
-/** After the last step. */
-const lastsAfterMs = 24 * hourMs
+const minuteMs = 60_000
 
-/** When each step is taken, numbered from 1, and when it is looked at how it stands. */
+/** When each step is taken, numbered from 1, and when it is looked at how it stands: a day after the last. */
 export function momentsOf(life: readonly Step[], began: number) {
-  let at = began
+  let day = began
   const steps = life.map((step, index) => {
-    at += step.hours * hourMs
-    return { step, at, number: index + 1 }
+    day += step.days * dayMs
+    const number = index + 1
+    // No two periods end in the same moment: which of their credits were burned would be a matter of ids.
+    return { step, at: day + (step.is === 'subscribe' ? number * 5 * minuteMs : step.hour * hourMs), number }
   })
-  return { steps, endsAt: at + lastsAfterMs }
+  return { steps, endsAt: Math.max(...steps.map(({ at }) => at)) + dayMs }
 }
 
 /** Whose life it is, and through whom things are done. */

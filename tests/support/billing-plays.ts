@@ -21,8 +21,8 @@ export async function newPlace({ system, database }: TestOrganisation, began: nu
 
 /**
  * Plays a life; returns how it stands in the end, and whether reconciliation found anything then. In order, without a weather, whatever changes at
- * Stripe is heard of at once. Else webhooks are lost, come several times and late; timers go off as they do, and somebody looks once a day. After
- * the last step nobody does, but reconciliation.
+ * Stripe is heard of at once. Else webhooks are lost, come several times and late; timers go off as they do, and somebody looks once a day
+ * and before each step. After the last nobody does, but reconciliation.
  */
 export async function play(life: readonly Step[], { began, organisationId, as }: Place, weather?: Weather) {
   const stripe = stripeInProcess(began, weather)
@@ -37,6 +37,8 @@ export async function play(life: readonly Step[], { began, organisationId, as }:
   const { steps, endsAt } = momentsOf(life, began)
   for (const { step, at, number } of steps) {
     await passUntil(at)
+    // Whoever does something does it to the same account, in whatever weather.
+    await look()
     await take(step, number, {
       customerId,
       billing,

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { tickMs } from '../support/billing-life-in-temporal.ts'
 import { someLife } from '../support/billing-lives.ts'
-import { playInTemporal, tickMs } from '../support/billing-lives-in-temporal.ts'
+import { playInTemporal } from '../support/billing-lives-in-temporal.ts'
 import { newPlace, play } from '../support/billing-plays.ts'
 import { hourMs } from '../support/billing-situations.ts'
 import { someWeather } from '../support/billing-weather.ts'
@@ -12,9 +13,7 @@ const organisation = await testOrganisation()
 const skipping = await timeSkipping()
 
 /** At moments that all lives share. */
-const life = someLife.map((steps) =>
-  steps.map((step) => ({ ...step, hours: Math.ceil((step.hours * hourMs) / tickMs) * (tickMs / hourMs) })),
-)
+const life = someLife.map((steps) => steps.map((step) => ({ ...step, hour: tickMs / hourMs })))
 
 describe.skipIf(!skipping)('on the time-skipping server (skipped where none can be had)', () => {
   test('twenty lives in storms of webhooks end as they do in order, without Temporal', {
