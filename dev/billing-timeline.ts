@@ -48,6 +48,8 @@ function sentence(type: string, details: BillingEvent['details']): string {
       return money(refunded)
     case 'billing.charge':
       return `${because}: ${outcome}`
+    case 'billing.use_card':
+      return 'the subscription goes on with the new card'
     case 'billing.grant_credits':
       return `${amount} ${known.type} by the ${source}`
     case 'billing.notice':

@@ -11,6 +11,7 @@ test.each([
   ['invoice.paid', { paid: price }, '99.00 USD'],
   ['invoice.refunded', { refunded: price }, '99.00 USD'],
   ['billing.charge', { because: 'new_card' }, 'new_card: paid'],
+  ['billing.use_card', { cardId: 'pm_1' }, 'the subscription goes on with the new card'],
   ['billing.charge', { because: 'new_card', failed: true, outcome: 'lost_card' }, 'new_card: lost_card'],
   ['billing.grant_credits', { type: 'call_seconds', amount: 3_600, source: 'plan' }, '3600 call_seconds by the plan'],
   ['billing.notice', { notice: 'credits_low', step: 20, outcome: 'sent' }, 'credits_low (20 %): sent'],
