@@ -25,23 +25,25 @@ export function planCredits(situation: BillingSituation): Planned[] {
  */
 function givenUp(
   all: readonly { payment: Payment; grants: readonly PlannedGrant[] }[],
-  { plans, organisationId }: BillingSituation,
+  { plans, organisationId, memory }: BillingSituation,
 ): Planned[] {
   const taken = new Map<string, number>()
-  return all.flatMap(({ payment }) =>
-    sumsOf(payment, plans).flatMap((sum) => {
-      let open = whole(-sum.amount)
-      // Stripe counts whole seconds: what came in the same one may have come before.
-      const before = all.filter((one) => one.payment.paidAt <= payment.paidAt)
-      const grants = before.flatMap((one) => one.grants.filter(({ key }) => key.endsWith(`/${sum.key}`)))
-      return grants.toReversed().flatMap(({ key, act }): Planned[] => {
+  const done = new Set(memory.done)
+  const wanted = all.flatMap(({ payment }) =>
+    sumsOf(payment, plans).map((sum) => ({ payment, credits: whole(-sum.amount), ...giversOf(payment, sum.key) })),
+  )
+  // What was taken before was taken first.
+  return [...wanted.filter(({ isBegun }) => isBegun), ...wanted.filter(({ isBegun }) => !isBegun)].flatMap(
+    ({ payment, givers, ...more }) => {
+      let open = more.credits
+      return givers.flatMap(({ key, act }): Planned[] => {
         const credits = Math.min(open, act.amount - (taken.get(key) ?? 0))
         if (credits <= 0) return []
         open -= credits
         taken.set(key, (taken.get(key) ?? 0) + credits)
         return [
           {
-            key: `claw-back/${payment.id}/${key}`,
+            key: takingKey(payment, key),
             at: payment.paidAt,
             what: 'claw_back_credits',
             act: { is: 'claw_back_credits', grantKey: actKey(organisationId, key), amount: credits },
@@ -49,9 +51,19 @@ function givenUp(
           },
         ]
       })
-    }),
+    },
   )
+
+  /** Stripe counts whole seconds, so that what came in the same one may have come before. Whatever was taken from once, it stays with that. */
+  function giversOf(payment: Payment, sumKey: string): { givers: PlannedGrant[]; isBegun: boolean } {
+    const before = all.filter((one) => one.payment.paidAt <= payment.paidAt)
+    const grants = before.flatMap((one) => one.grants.filter(({ key }) => key.endsWith(`/${sumKey}`))).toReversed()
+    const begun = grants.filter(({ key }) => done.has(actKey(organisationId, takingKey(payment, key))))
+    return { givers: begun.length > 0 ? begun : grants, isBegun: begun.length > 0 }
+  }
 }
+
+const takingKey = ({ id }: Payment, grantKey: string): string => `claw-back/${id}/${grantKey}`
 
 /** Shorter than a year, and longer than what is tried as a rule. */
 const longestTrialMs = durationMs('P300D')
