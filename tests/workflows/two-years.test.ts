@@ -56,6 +56,7 @@ describe.skipIf(!lives)('on the time-skipping server (skipped where none can be 
         'billing.grant_credits',
         'billing.notice',
         'billing.charge',
+        'billing.use_card',
         'billing.change_plan',
         'billing.win_back',
         'request.change_plan',
