@@ -17,7 +17,14 @@ interface Asked {
 export function wakeJourneys(tx: Tx, journeys: readonly Journey[], asked: Asked): Promise<string[]> {
   const ofCohorts = [...Map.groupBy(journeys, ({ cohortId }) => cohortId).values()]
   const told = ofCohorts.flatMap(([first, ...others]) =>
-    first ? [{ cohort: first, args: { seats: [first, ...others].map(({ seat }) => seat) } }] : [],
+    first
+      ? [
+          {
+            cohort: first,
+            args: { seats: [first, ...others].map(({ seat }) => seat).sort((one, other) => one - other) },
+          },
+        ]
+      : [],
   )
   return tellCohorts(tx, lookAgain.name, told, asked)
 }
