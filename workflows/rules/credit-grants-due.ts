@@ -1,8 +1,9 @@
 import type { Plan } from '../contracts/plans.ts'
-import type { BillingFacts, BillingSituation, DueGrant, PaidLine, Payment } from '../contracts/subscriptions.ts'
+import type { BillingSituation, DueGrant, PaidLine, Payment } from '../contracts/subscriptions.ts'
+import { planTakingBack } from './credits-taken-back.ts'
 import { durationMs } from './durations.ts'
 import { monthsAfter } from './months.ts'
-import { actKey, type Planned } from './planned-acts.ts'
+import type { Planned } from './planned-acts.ts'
 
 /**
  * The credits that payments bring, and what refunds and lost disputes take back of them. They depend on what was paid and on nothing that
@@ -11,65 +12,26 @@ import { actKey, type Planned } from './planned-acts.ts'
 export function planCredits(situation: BillingSituation): Planned[] {
   const { facts } = situation
   const newest = newestPeriods(facts.payments)
-  const grants = facts.payments.map((payment) => ({ payment, grants: grantsOf(payment, newest, situation) }))
-  return [
-    ...grants.flatMap((one) => one.grants),
-    ...grants.flatMap((one) => takenBack(one.payment, one.grants, facts, situation.organisationId)),
-    ...givenUp(grants, situation),
-  ]
+  const paid = facts.payments.map((payment): PaidCredits => {
+    const sums = sumsOf(payment, situation.plans)
+    return { payment, sums, grants: grantsOf(payment, sums, { newest, situation }) }
+  })
+  return [...paid.flatMap(({ grants }) => grants), ...planTakingBack(paid, situation)]
 }
-
-/**
- * What a change to a smaller plan is credited for goes with its money: from the grants of that period, the newest first. Otherwise whoever goes up and
- * down again has the money back, and the credits.
- */
-function givenUp(
-  all: readonly { payment: Payment; grants: readonly PlannedGrant[] }[],
-  { plans, organisationId, memory }: BillingSituation,
-): Planned[] {
-  const taken = new Map<string, number>()
-  const done = new Set(memory.done)
-  const wanted = all.flatMap(({ payment }) =>
-    sumsOf(payment, plans).map((sum) => ({ payment, credits: whole(-sum.amount), ...giversOf(payment, sum.key) })),
-  )
-  // What was taken before was taken first.
-  return [...wanted.filter(({ isBegun }) => isBegun), ...wanted.filter(({ isBegun }) => !isBegun)].flatMap(
-    ({ payment, givers, ...more }) => {
-      let open = more.credits
-      return givers.flatMap(({ key, act }): Planned[] => {
-        const credits = Math.min(open, act.amount - (taken.get(key) ?? 0))
-        if (credits <= 0) return []
-        open -= credits
-        taken.set(key, (taken.get(key) ?? 0) + credits)
-        return [
-          {
-            key: takingKey(payment, key),
-            at: payment.paidAt,
-            what: 'claw_back_credits',
-            act: { is: 'claw_back_credits', grantKey: actKey(organisationId, key), amount: credits },
-            isMovable: false,
-          },
-        ]
-      })
-    },
-  )
-
-  /** Stripe counts whole seconds, so that what came in the same one may have come before. Whatever was taken from once, it stays with that. */
-  function giversOf(payment: Payment, sumKey: string): { givers: PlannedGrant[]; isBegun: boolean } {
-    const before = all.filter((one) => one.payment.paidAt <= payment.paidAt)
-    const grants = before.flatMap((one) => one.grants.filter(({ key }) => key.endsWith(`/${sumKey}`))).toReversed()
-    const begun = grants.filter(({ key }) => done.has(actKey(organisationId, takingKey(payment, key))))
-    return { givers: begun.length > 0 ? begun : grants, isBegun: begun.length > 0 }
-  }
-}
-
-const takingKey = ({ id }: Payment, grantKey: string): string => `claw-back/${id}/${grantKey}`
 
 /** Shorter than a year, and longer than what is tried as a rule. */
 const longestTrialMs = durationMs('P300D')
 
-type PlannedGrant = Planned & { act: { is: 'grant_credits' } & DueGrant }
+export type PlannedGrant = Planned & { act: { is: 'grant_credits' } & DueGrant }
 
+/** What a payment is for in credits, and what of them it brings. */
+export interface PaidCredits {
+  payment: Payment
+  sums: Sum[]
+  grants: PlannedGrant[]
+}
+
+/** Of one type and end, in whole credits. */
 interface Sum {
   key: string
   type: string
@@ -77,14 +39,19 @@ interface Sum {
   paidFor: PaidLine['subscription']
   isWholePeriod: boolean
   amount: number
+  /** What the payment credits instead, for a change to a smaller plan. */
+  givenUp: number
   rolls: number
 }
 
 /** One grant for each type and end, of a year twelve times a month's. What a change of plan credits for the old one counts against what it charges for the new. */
-function grantsOf(payment: Payment, newest: ReadonlyMap<string, number>, situation: BillingSituation): PlannedGrant[] {
+function grantsOf(
+  payment: Payment,
+  sums: readonly Sum[],
+  { newest, situation }: { newest: ReadonlyMap<string, number>; situation: BillingSituation },
+): PlannedGrant[] {
   const outlastMs = durationMs(situation.policy.creditsOutlast)
-  return sumsOf(payment, situation.plans).flatMap(({ key, type, source, paidFor, isWholePeriod, ...sum }) => {
-    const [amount, most] = [whole(sum.amount), whole(sum.rolls)]
+  return sums.flatMap(({ key, type, source, paidFor, isWholePeriod, amount, rolls: most }) => {
     if (amount <= 0) return []
     const grant: DueGrant = {
       type,
@@ -108,7 +75,7 @@ function grantsOf(payment: Payment, newest: ReadonlyMap<string, number>, situati
 }
 
 function sumsOf({ lines }: Payment, plans: readonly Plan[]): Sum[] {
-  const sums = new Map<string, Sum>()
+  const sums = new Map<string, Omit<Sum, 'givenUp'>>()
   for (const line of lines) {
     const { planKey, quantity, subscription, share, source } = line
     const months = monthsOf(line)
@@ -131,7 +98,14 @@ function sumsOf({ lines }: Payment, plans: readonly Plan[]): Sum[] {
       })
     }
   }
-  return [...sums.values()].toSorted((one, other) => (one.key < other.key ? -1 : 1))
+  return [...sums.values()]
+    .map(({ amount, rolls, ...sum }) => ({
+      ...sum,
+      amount: whole(amount),
+      givenUp: whole(-amount),
+      rolls: whole(rolls),
+    }))
+    .toSorted((one, other) => (one.key < other.key ? -1 : 1))
 }
 
 /** Credits are told for a month. The trial of what is then paid by the year is none. */
@@ -139,43 +113,6 @@ function monthsOf({ subscription, share }: PaidLine): number {
   if (subscription?.every !== 'P1Y') return 1
   const { startsAt, endsAt } = subscription.period
   return share === 1 && endsAt - startsAt < longestTrialMs ? 1 : 12
-}
-
-/** Of each grant the share of the payment that went back, so that several parts of it take as much as the whole at once. */
-function takenBack(
-  payment: Payment,
-  grants: readonly PlannedGrant[],
-  { refunds, disputes }: BillingFacts,
-  organisationId: string,
-): Planned[] {
-  const isOfIt = ({ paymentId }: { paymentId: string | null }) => paymentId === payment.id
-  const wentBack = [
-    ...refunds.filter(({ status }) => status === 'succeeded'),
-    // After the refunds: of what is disputed none is made any more.
-    ...disputes
-      .filter(({ status }) => status === 'lost')
-      .map(({ openedAt, ...dispute }) => ({ ...dispute, at: openedAt })),
-  ].filter(isOfIt)
-  let before = 0
-  return wentBack.flatMap(({ id, amount, at }) => {
-    const after = Math.min(before + amount, payment.amount)
-    const taken = grants.flatMap(({ key, act }): Planned[] => {
-      const part = (paid: number) => Math.floor((act.amount * paid) / payment.amount)
-      const credits = part(after) - part(before)
-      if (credits <= 0) return []
-      return [
-        {
-          key: `claw-back/${id}/${key}`,
-          at: Math.max(at, payment.paidAt),
-          what: 'claw_back_credits',
-          act: { is: 'claw_back_credits', grantKey: actKey(organisationId, key), amount: credits },
-          isMovable: false,
-        },
-      ]
-    })
-    before = after
-    return taken
-  })
 }
 
 /** The end of the newest period that was paid, by subscription. */
