@@ -4,7 +4,7 @@ import { clawBack, grantCredits } from '../../db/credits.ts'
 import type { MessageStatus } from '../../workflows/contracts/sending.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import { decisionTime } from '../clock.ts'
-import { ProviderError } from '../ports.ts'
+import { inTime, keyOf, tryAgain } from './attempts.ts'
 import { chargeEnd } from './charge-ends.ts'
 import type { BillingWorld } from './look.ts'
 import type { NoticeAct } from './notice-words.ts'
@@ -27,8 +27,6 @@ export interface BillingActWorld extends BillingWorld {
   winBack: (due: DueAct & { act: Extract<Act, { is: 'win_back' }> }) => Promise<ActEnd>
 }
 
-const providerMs = 30_000
-
 export function createBillingActActivities(world: BillingActWorld) {
   const { database, billing, clock, sendNotice, winBack } = world
   return {
@@ -48,12 +46,10 @@ export function createBillingActActivities(world: BillingActWorld) {
         return
       }
       try {
-        const end = await outside(due, keyOf(act, attempt))
+        const end = await outside(due, keyOf(act.key, attempt))
         await as((tx) => endAct(tx, act, end, begunAt))
       } catch (error) {
-        if (!(error instanceof ProviderError) || error.outcome !== 'unconfirmed') throw error
-        await as((tx) => nextAttempt(tx, act.key))
-        throw new ProviderError(error.provider, 'retry', error.code)
+        await tryAgain(error, () => as((tx) => nextAttempt(tx, act.key)))
       }
     },
 
@@ -69,7 +65,7 @@ export function createBillingActActivities(world: BillingActWorld) {
 
   async function outside(due: DueAct, key: string): Promise<ActEnd> {
     const { organisationId, act } = due
-    const signal = AbortSignal.timeout(providerMs)
+    const signal = inTime()
     if (act.is === 'notice' || act.is === 'tell_operator') {
       const { status, reason } = await sendNotice({ ...due, act })
       return { status: 'done', outcome: reason ?? status }
@@ -87,8 +83,8 @@ export function createBillingActActivities(world: BillingActWorld) {
   }
 }
 
-/** What needs our rows alone ends with them. */
-function withinRows(act: Act): ((tx: Tx, now: Date) => Promise<ActEnd>) | null {
+/** What needs our rows alone ends with them; null: it needs somebody else. */
+export function withinRows(act: Act): ((tx: Tx, now: Date) => Promise<ActEnd>) | null {
   if (act.is === 'grant_credits') {
     const { key, type, amount, source, beginsPeriod } = act
     return async (tx, now) => {
@@ -109,7 +105,3 @@ function withinRows(act: Act): ((tx: Tx, now: Date) => Promise<ActEnd>) | null {
 }
 
 const done: ActEnd = { status: 'done', outcome: null }
-
-/** A provider that has stored a failure of its own under a key would answer with it for a day: it is asked under another. */
-export const keyOf = ({ key }: { key: string }, attempt: number): string =>
-  attempt === 1 ? key : `${key}/again/${attempt}`

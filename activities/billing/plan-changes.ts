@@ -5,9 +5,11 @@ import type { Tx } from '../../db/client.ts'
 import { meterOfPrices } from '../../db/plan-of-price.ts'
 import { findPlan } from '../../db/plans.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
+import type { Plan } from '../../workflows/contracts/plans.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import { decisionTime } from '../clock.ts'
 import { type Charged, type PriceChange, ProviderError } from '../ports.ts'
+import { inTime } from './attempts.ts'
 import type { BillingWorld } from './look.ts'
 
 type ChangePlan = Extract<BillingRequest, { kind: 'change_plan' }>
@@ -20,29 +22,29 @@ interface NowChanged {
   isLate?: boolean
 }
 
-const providerMs = 30_000
-
 /** The id at the provider of a plan's price; undefined: there is none. */
 export async function priceOf(
   tx: Tx,
   { planKey, priceKey }: { planKey: string; priceKey: string },
   prices: BillingWorld['prices'],
 ): Promise<string | undefined> {
-  const plan = await findPlan(tx, planKey)
-  const price = plan?.definition.prices.find((one) => one.key === priceKey)
+  const price = await planPrice(tx, { planKey, priceKey })
   return price && prices[price.setting]
+}
+
+async function planPrice(tx: Tx, { planKey, priceKey }: { planKey: string; priceKey: string }) {
+  const plan = await findPlan(tx, planKey)
+  return plan?.definition.prices.find(({ key }) => key === priceKey)
 }
 
 /** What is paid by use beside a plan's price, of all that the catalogue has; undefined: it has nothing such. */
 async function meteredBeside(
   tx: Tx,
-  { planKey, priceKey }: ChangePlan,
+  { meters = [] }: Pick<Plan['prices'][number], 'meters'>,
   prices: BillingWorld['prices'],
 ): Promise<PriceChange['metered']> {
   const of = [...(await meterOfPrices(tx, prices)).keys()]
   if (of.length === 0) return undefined
-  const plan = await findPlan(tx, planKey)
-  const meters = plan?.definition.prices.find(({ key }) => key === priceKey)?.meters ?? []
   return { priceIds: meters.flatMap(({ setting }) => prices[setting] ?? []), of }
 }
 
@@ -51,15 +53,15 @@ export async function changePlanNow(
   { billing, database, prices }: BillingWorld,
   { organisationId, request, key, isLate = false }: NowChanged,
 ): Promise<Charged> {
-  const { priceId, metered } = await database.as(organisationId, async (tx) => ({
-    priceId: await priceOf(tx, request, prices),
-    metered: await meteredBeside(tx, request, prices),
-  }))
+  const { priceId, metered } = await database.as(organisationId, async (tx) => {
+    const price = await planPrice(tx, request)
+    return { priceId: price && prices[price.setting], metered: price && (await meteredBeside(tx, price, prices)) }
+  })
   if (priceId === undefined) throw new ProviderError('stripe', 'rejected', 'no_such_price')
   const { subscriptionId, when } = request
   const money = when === 'now' || isLate ? 'with_proration' : 'without'
   const change = { subscriptionId, priceId, money, ...(metered && { metered }) } as const
-  return billing.changePrice(change, key, AbortSignal.timeout(providerMs))
+  return billing.changePrice(change, key, inTime())
 }
 
 /** Makes a change whose time has come. One that was taken back meanwhile is not made. */

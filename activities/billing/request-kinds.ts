@@ -2,7 +2,8 @@ import { beginAct, endAct } from '../../db/billing-acts.ts'
 import type { Requested } from '../../db/billing-requests.ts'
 import { findBillingState } from '../../db/billing-states.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
-import { type Charged, ProviderError } from '../ports.ts'
+import type { Charged } from '../ports.ts'
+import { inTime, isUnconfirmed } from './attempts.ts'
 import { chargeEnd } from './charge-ends.ts'
 import type { BillingWorld } from './look.ts'
 import { changePlanNow } from './plan-changes.ts'
@@ -16,13 +17,11 @@ export interface AtProvider {
   now: Date
 }
 
-const providerMs = 30_000
-
 /** What a person has asked for and the provider has to do. Throws ProviderError. */
 export async function carryOutAtProvider(world: BillingWorld, asked: AtProvider): Promise<RequestOutcome> {
   const { request } = asked.requested
   const { billing } = world
-  const signal = AbortSignal.timeout(providerMs)
+  const signal = inTime()
   if (request.kind === 'change_plan') return chargedOutcome(await changePlanNow(world, { ...asked, request }))
   if (request.kind === 'cancel') {
     await billing.cancel(request.subscriptionId, request.when, asked.key, signal)
@@ -52,7 +51,7 @@ async function payNow(
     because: 'asked',
   }
   await database.as(organisationId, (tx) => beginAct(tx, act, now))
-  const charged = await billing.payInvoice(invoiceId, null, key, AbortSignal.timeout(providerMs))
+  const charged = await billing.payInvoice(invoiceId, null, key, inTime())
   await database.as(organisationId, (tx) => endAct(tx, act, chargeEnd(charged), now))
   return chargedOutcome(charged)
 }
@@ -64,10 +63,10 @@ async function refund(
   { paymentId, amount }: { paymentId: string; amount: number | null },
 ): Promise<RequestOutcome> {
   try {
-    await billing.refund({ paymentId, amount }, key, AbortSignal.timeout(providerMs))
+    await billing.refund({ paymentId, amount }, key, inTime())
     return { is: 'done' }
   } catch (error) {
-    if (!(error instanceof ProviderError) || error.outcome !== 'unconfirmed') throw error
+    if (!isUnconfirmed(error)) throw error
     return { is: 'refused', code: 'unconfirmed' }
   }
 }

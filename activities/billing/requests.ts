@@ -4,7 +4,7 @@ import type { Tx } from '../../db/client.ts'
 import { decisionTime } from '../clock.ts'
 import { notFound } from '../failures.ts'
 import { ProviderError } from '../ports.ts'
-import { keyOf } from './acts.ts'
+import { keyOf, tryAgain } from './attempts.ts'
 import type { BillingWorld } from './look.ts'
 import { carryOutAtProvider } from './request-kinds.ts'
 import { carryOutInRows } from './request-rows.ts'
@@ -37,21 +37,18 @@ export function createBillingRequestActivities(world: BillingWorld) {
       if (inRows.outcome) return inRows.outcome
       const { requested } = inRows
       try {
-        const key = keyOf({ key: `billing/${organisationId}/request/${requestId}` }, requested.attempt)
+        const key = keyOf(`billing/${organisationId}/request/${requestId}`, requested.attempt)
         const outcome = await carryOutAtProvider(world, { organisationId, requested, key, now })
         await as((tx) => end(tx, requested, outcome, now))
         return outcome
       } catch (error) {
-        if (!(error instanceof ProviderError)) throw error
-        if (error.outcome === 'rejected') {
+        if (error instanceof ProviderError && error.outcome === 'rejected') {
           const code = error.code === 'no_payment_method' ? 'payment_required' : error.code
           const outcome: RequestOutcome = { is: 'refused', code }
           await as((tx) => end(tx, requested, outcome, now))
           return outcome
         }
-        if (error.outcome !== 'unconfirmed') throw error
-        await as((tx) => nextRequestAttempt(tx, requestId))
-        throw new ProviderError(error.provider, 'retry', error.code)
+        return tryAgain(error, () => as((tx) => nextRequestAttempt(tx, requestId)))
       }
     },
   }

@@ -1,7 +1,7 @@
 import type { ActEnd } from '../../db/billing-acts.ts'
 import { findStripeCustomer } from '../../db/stripe-customers.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
-import { ProviderError } from '../ports.ts'
+import { isUnconfirmed } from './attempts.ts'
 import { chargeEnd } from './charge-ends.ts'
 import type { BillingWorld } from './look.ts'
 import { priceOf } from './plan-changes.ts'
@@ -24,7 +24,7 @@ export async function topUp(
   try {
     return chargeEnd(await billing.buyNow({ customerId, priceId, quantity: act.quantity }, key, signal))
   } catch (error) {
-    if (!(error instanceof ProviderError) || error.outcome !== 'unconfirmed') throw error
+    if (!isUnconfirmed(error)) throw error
     return { status: 'failed', outcome: 'unconfirmed' }
   }
 }
