@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/support/global-setup.ts'],
+    setupFiles: ['tests/support/property-seed.ts'],
     reporters: ['default', new SummaryReporter()],
     // Temporal's native core wants a process of its own.
     pool: 'forks',

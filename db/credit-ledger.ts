@@ -31,7 +31,7 @@ export interface Taking {
   now: Date
   /** Whether what the grants do not cover is owed; else nothing is taken. */
   onCredit?: boolean
-  /** The grant that is to pay first, with what has rolled over from it. */
+  /** The grant that is to pay first, with what has rolled over from it; then the others do as they were granted. */
   first?: string
 }
 

@@ -49,8 +49,8 @@ export async function grantCredits(tx: Tx, grant: NewGrant, now: Date): Promise<
 export type ClawedBack = ({ is: 'taken'; amount: number } & Pick<Take, 'balance'>) | { is: 'known' | 'unknown' }
 
 /**
- * Takes back what a grant gave, because its payment was: from what remains of it, then from the others, and the rest is owed. Once under its key, and
- * never more than was granted and has not expired unused.
+ * Takes back what a grant gave, because its payment was: from what remains of it, then from the others as they were granted, and the rest is owed. Once
+ * under its key, and never more than was granted and has not expired unused.
  */
 export async function clawBack(
   tx: Tx,

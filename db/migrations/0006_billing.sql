@@ -164,8 +164,9 @@ begin
 
   for part in
     select id, remaining as amount from credit_grants where credit_grants.account_id = account.id and not is_spent
-    order by coalesce(rolled_from, id) is not distinct from paying_first desc, priority, expires_at nulls last,
-      source in ('purchase', 'top_up'), granted_at, id
+    -- What is taken back comes to the same whether it is heard of before or after a later grant, since that one pays last, or what is owed.
+    order by coalesce(rolled_from, id) is not distinct from paying_first desc, case when paying_first is not null then granted_at end,
+      priority, expires_at nulls last, source in ('purchase', 'top_up'), granted_at, id
   loop
     part.amount := least(part.amount, open);
     update credit_grants set remaining = remaining - part.amount where id = part.id;

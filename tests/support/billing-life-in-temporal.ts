@@ -16,7 +16,7 @@ import {
 import { type BillingFacts, builtInBillingPolicy } from '../../workflows/contracts/subscriptions.ts'
 import { differingFacts, noFacts } from '../../workflows/rules/billing-differences.ts'
 import { comparable, type Ended, ledgerAt } from './billing-ends.ts'
-import { momentsOf, type Step, take } from './billing-lives.ts'
+import { bringsCard, momentsOf, type Step, take } from './billing-lives.ts'
 import { newPlace } from './billing-plays.ts'
 import { dayMs, hourMs } from './billing-situations.ts'
 import { delayOf, type Weather } from './billing-weather.ts'
@@ -130,6 +130,7 @@ export async function newPlayer({ life, weather }: StormyLife, { organisation, b
         follow(due.at)
         await take(due.step, due.number, { customerId, billing, happen: stripe.happen, ask, use })
         await listen()
+        if (bringsCard(due.step, due.number)) await signalled()
       }
       const isHeard = coming.some((at) => at <= now)
       coming = coming.filter((at) => at > now)

@@ -77,6 +77,10 @@ export interface Person {
   use(key: string, amount: number): Promise<void>
 }
 
+/** Whether what Stripe charges next depends on when we hear of it: then that is at once. */
+export const bringsCard = ({ is }: Step, number: number): boolean =>
+  is === 'newCard' || (is === 'subscribe' && number > 1)
+
 /** Takes a step. What cannot be done as things are is not done. */
 export async function take({ is, pick }: Step, number: number, person: Person): Promise<void> {
   const { customerId, billing } = person

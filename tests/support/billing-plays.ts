@@ -1,7 +1,7 @@
 import type { Tx } from '../../db/client.ts'
 import { balancesIn, comparable, ledgerAt } from './billing-ends.ts'
 import { storyInMemory } from './billing-in-memory.ts'
-import { momentsOf, type Step, take } from './billing-lives.ts'
+import { bringsCard, momentsOf, type Step, take } from './billing-lives.ts'
 import { dailyLook, delayOf, type Weather } from './billing-weather.ts'
 import type { TestOrganisation } from './organisation.ts'
 import { stripeInProcess } from './stripe-in-process.ts'
@@ -46,6 +46,7 @@ export async function play(life: readonly Step[], { began, organisationId, as }:
       ask: (request) => story.ask(request, `request/${number}`),
       use: story.use,
     })
+    if (bringsCard(step, number)) await look()
     await listen()
   }
   isWatched = false

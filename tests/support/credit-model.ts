@@ -6,6 +6,7 @@ export interface ModelGrant {
   expiresAt: number | null
   isPurchased: boolean
   rollsOver: { most: number; until: number } | null
+  grantedAt: number
   order: number
   /** The grant that was given; of what has rolled over, the one that it was. */
   family: string
@@ -14,7 +15,7 @@ export interface ModelGrant {
   lost: number
 }
 
-type GivenGrant = Omit<ModelGrant, 'order' | 'family' | 'given' | 'lost'>
+type GivenGrant = Omit<ModelGrant, 'grantedAt' | 'order' | 'family' | 'given' | 'lost'>
 
 interface Held {
   parts: { grant: ModelGrant; amount: number }[]
@@ -41,8 +42,8 @@ export function creditModel() {
   const alive = (now: number) =>
     inOrder(grants.filter(({ remaining, expiresAt }) => remaining > 0 && (expiresAt === null || expiresAt > now)))
 
-  function put(grant: GivenGrant, family = grant.key): void {
-    grants.push({ ...grant, order: grants.length, family, given: grant.remaining, lost: 0 })
+  function put(grant: GivenGrant, grantedAt: number, family = grant.key): void {
+    grants.push({ ...grant, grantedAt, order: grants.length, family, given: grant.remaining, lost: 0 })
   }
 
   /** Whatever is there pays what is owed. */
@@ -100,6 +101,7 @@ export function creditModel() {
         const { key, priority } = grant
         put(
           { key: `${key}+`, remaining: rolled, priority, expiresAt: until, isPurchased: false, rollsOver: null },
+          grant.expiresAt,
           grant.family,
         )
       }
@@ -114,7 +116,7 @@ export function creditModel() {
     },
     grant(grant: GivenGrant, now: number): void {
       expire(now)
-      if (!grants.some(({ key }) => key === grant.key)) put(grant)
+      if (!grants.some(({ key }) => key === grant.key)) put(grant, now)
       repay()
     },
     /** From now on, what a balance does not cover is metered, or refused. */
@@ -138,8 +140,9 @@ export function creditModel() {
       const most = original ? Math.min(amount, original.given - original.lost) : 0
       if (!original || most <= 0) return false
       original.lost += most
-      const own = alive(now).filter(({ family }) => family === key)
-      owed += takeFrom([...own, ...alive(now)], most).open
+      const asGranted = alive(now).toSorted((one, other) => one.grantedAt - other.grantedAt)
+      const own = asGranted.filter(({ family }) => family === key)
+      owed += takeFrom([...own, ...asGranted], most).open
       return true
     },
     reserve(act: string, amount: number, expiresAt: number, now: number): 'reserved' | 'short' | 'ended' | 'other' {
