@@ -1,19 +1,6 @@
-import type { Act, BillingMemory, OperatorSwitch, SubscriptionState } from '../workflows/contracts/subscriptions.ts'
+import type { Act, BillingMemory, OperatorSwitch } from '../workflows/contracts/subscriptions.ts'
+import type { KnownSubscription } from './billing-states.ts'
 import type { Tx } from './client.ts'
-
-/** A subscription as it was last decided. */
-export interface KnownSubscription {
-  id: string
-  state: SubscriptionState
-  /** By plan key, of what is subscribed to now. */
-  planVersions: Record<string, number>
-  overdueSince: Date | null
-}
-
-export async function knownSubscriptions(tx: Tx): Promise<KnownSubscription[]> {
-  return tx<KnownSubscription[]>`
-    select stripe_id as id, state, plan_versions, overdue_since from subscriptions order by stripe_id`
-}
 
 /** What of an organisation's billing stands in our rows alone. */
 export async function billingMemory(tx: Tx, subscriptions: readonly KnownSubscription[]): Promise<BillingMemory> {

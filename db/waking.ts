@@ -15,17 +15,11 @@ interface Asked {
 
 /** Tells the workflows of these journeys to look at them again; returns the workflows' ids. */
 export function wakeJourneys(tx: Tx, journeys: readonly Journey[], asked: Asked): Promise<string[]> {
-  const ofCohorts = [...Map.groupBy(journeys, ({ cohortId }) => cohortId).values()]
-  const told = ofCohorts.flatMap(([first, ...others]) =>
-    first
-      ? [
-          {
-            cohort: first,
-            args: { seats: [first, ...others].map(({ seat }) => seat).sort((one, other) => one - other) },
-          },
-        ]
-      : [],
-  )
+  const told = [...Map.groupBy(journeys, ({ cohortId }) => cohortId).values()].flatMap((ofCohort) => {
+    const [cohort] = ofCohort
+    const seats = ofCohort.map(({ seat }) => seat).sort((one, other) => one - other)
+    return cohort ? [{ cohort, args: { seats } }] : []
+  })
   return tellCohorts(tx, lookAgain.name, told, asked)
 }
 

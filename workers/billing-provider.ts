@@ -14,27 +14,30 @@ export function createBilling(config: Config): BillingProvider | null {
 
 /** The same for the worker: without a key everything is refused, and whoever has bought something waits until there is one. */
 export function billingOrRefusal(config: Config): BillingProvider {
-  const refuse = () => Promise.reject(new ProviderError('stripe', 'rejected', 'no_key'))
-  return (
-    createBilling(config) ?? {
-      createCustomer: refuse,
-      fetchAccount: refuse,
-      unknownPrices: refuse,
-      startCheckout: refuse,
-      expireCheckouts: refuse,
-      openPortal: refuse,
-      previewChange: refuse,
-      changePrice: refuse,
-      cancel: refuse,
-      useCard: refuse,
-      payInvoice: refuse,
-      refund: refuse,
-      buyNow: refuse,
-      listInvoices: refuse,
-      reportUsage: refuse,
-      listSubscribers: refuse,
-    }
-  )
+  return createBilling(config) ?? refusing('no_key')
+}
+
+/** Refuses everything, by this code. */
+export function refusing(code: string): BillingProvider {
+  const refuse = () => Promise.reject(new ProviderError('stripe', 'rejected', code))
+  return {
+    createCustomer: refuse,
+    fetchAccount: refuse,
+    unknownPrices: refuse,
+    startCheckout: refuse,
+    expireCheckouts: refuse,
+    openPortal: refuse,
+    previewChange: refuse,
+    changePrice: refuse,
+    cancel: refuse,
+    useCard: refuse,
+    payInvoice: refuse,
+    refund: refuse,
+    buyNow: refuse,
+    listInvoices: refuse,
+    reportUsage: refuse,
+    listSubscribers: refuse,
+  }
 }
 
 /** Throws for prices that are not for sale; where that cannot be asked now, the worker begins all the same. */

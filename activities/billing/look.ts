@@ -2,27 +2,27 @@ import { randomUUID } from 'node:crypto'
 import type { Sql } from 'postgres'
 import { recordBillingEvents } from '../../db/billing-acts.ts'
 import { saveLook } from '../../db/billing-looks.ts'
-import { billingMemory, type KnownSubscription, knownSubscriptions } from '../../db/billing-memory.ts'
+import { billingMemory } from '../../db/billing-memory.ts'
 import { leftBehind, moveChange } from '../../db/billing-requests.ts'
 import { adoptUnmatched } from '../../db/billing-routing.ts'
-import { findBillingState } from '../../db/billing-states.ts'
+import { findBillingState, type KnownSubscription, listSubscriptions } from '../../db/billing-states.ts'
 import type { Database, Tx } from '../../db/client.ts'
 import { creditWatch } from '../../db/credit-top-ups.ts'
 import { saveEntitlements, wakeForEntitlements } from '../../db/entitlements.ts'
 import { saveMeteredTypes, unreportedSince } from '../../db/metered-usage.ts'
 import { meterOfPrices, planOfPrices } from '../../db/plan-of-price.ts'
-import { findPlanVersion, listPlans } from '../../db/plans.ts'
+import { listPlans } from '../../db/plans.ts'
 import { findStripeCustomer, lockCustomer } from '../../db/stripe-customers.ts'
 import type { MeteredType } from '../../workflows/contracts/credits.ts'
 import type { Entitlements } from '../../workflows/contracts/entitlements.ts'
 import type { Plan } from '../../workflows/contracts/plans.ts'
-import type { BillingLook, LifecycleState } from '../../workflows/contracts/subscription-lifecycle.ts'
+import type { BillingLook } from '../../workflows/contracts/subscription-lifecycle.ts'
 import {
   type BillingDecision,
   type BillingFacts,
   type BillingMemory,
   type BillingPolicy,
-  subscriptionStates,
+  bestState,
 } from '../../workflows/contracts/subscriptions.ts'
 import { decideBilling } from '../../workflows/rules/billing-decision.ts'
 import { noFacts } from '../../workflows/rules/billing-differences.ts'
@@ -113,7 +113,7 @@ export function createBillingLookActivities(world: BillingLookWorld) {
     { organisationId, account, at }: { organisationId: string; account: BillingAccount; at: Date },
   ): Promise<Seen> {
     const { facts } = account
-    const known = await knownSubscriptions(tx)
+    const known = await listSubscriptions(tx)
     const { plans, versions } = await plansOf(tx, known)
     const memory = await rescheduled(tx, await billingMemory(tx, known), facts)
     const credits = await creditWatch(tx, at)
@@ -125,11 +125,7 @@ export function createBillingLookActivities(world: BillingLookWorld) {
 
   async function save(tx: Tx, { account, known, versions, decision, metered, at, entitlements }: Seen) {
     const { facts, shown, paymentIds } = account
-    const before = known.map(({ id, state, planVersions }) => ({
-      id,
-      state,
-      plans: Object.keys(planVersions).toSorted(byText),
-    }))
+    const before = known.map(({ id, state, plans }) => ({ id, state, plans: plans.map(({ key }) => key) }))
     await recordBillingEvents(tx, timelineOf(before, { facts, decision, now: at.getTime() }))
     const planVersions = versionsOf(facts, known, versions)
     const newPayments = await saveLook(tx, { facts, shown, decision, planVersions, paymentIds, seenAt: at })
@@ -166,26 +162,19 @@ async function rescheduled(tx: Tx, memory: BillingMemory, { subscriptions }: Bil
   return { ...memory, changes }
 }
 
-/** The catalogue as this organisation has bought of it: a plan that it has keeps the version by which it was bought. */
+/** The catalogue as this organisation has bought of it: a plan that it has keeps the version by which it was bought, of several the first. */
 async function plansOf(
   tx: Tx,
   known: readonly KnownSubscription[],
 ): Promise<{ plans: Plan[]; versions: ReadonlyMap<string, number> }> {
-  const bought = new Map<string, number>()
-  for (const [key, version] of known.flatMap(({ planVersions }) => Object.entries(planVersions))) {
-    bought.set(key, Math.min(version, bought.get(key) ?? version))
+  const newest = await listPlans(tx, { family: null, withRetired: true })
+  const chosen = new Map(newest.map(({ version, definition }) => [definition.key, { version, definition }]))
+  const bought = known.flatMap(({ plans }) => plans).toSorted((one, other) => other.version - one.version)
+  for (const { key, version, definition } of bought) if (definition) chosen.set(key, { version, definition })
+  return {
+    plans: [...chosen.values()].map(({ definition }) => definition),
+    versions: new Map([...chosen].map(([key, { version }]) => [key, version])),
   }
-  const all = await listPlans(tx, { family: null, withRetired: true })
-  const plans: Plan[] = []
-  const versions = new Map<string, number>()
-  for (const newest of all) {
-    const version = bought.get(newest.definition.key) ?? newest.version
-    const plan = version === newest.version ? newest : await findPlanVersion(tx, newest.definition.key, version)
-    if (!plan) continue
-    plans.push(plan.definition)
-    versions.set(plan.definition.key, plan.version)
-  }
-  return { plans, versions }
 }
 
 /** What is subscribed to now, each plan in the version by which it was bought: now, where it was not there before. */
@@ -196,9 +185,9 @@ function versionsOf(
 ): ReadonlyMap<string, Record<string, number>> {
   return new Map(
     subscriptions.map(({ id, items }) => {
-      const before = known.find((one) => one.id === id)?.planVersions ?? {}
+      const before = new Map(known.find((one) => one.id === id)?.plans.map(({ key, version }) => [key, version]))
       const keys = [...new Set(items.map(({ planKey }) => planKey))]
-      return [id, Object.fromEntries(keys.map((key) => [key, before[key] ?? newest.get(key) ?? 0]))]
+      return [id, Object.fromEntries(keys.map((key) => [key, before.get(key) ?? newest.get(key) ?? 0]))]
     }),
   )
 }
@@ -211,9 +200,13 @@ function lookOf(
   const month = changesAt === null ? [] : [{ at: changesAt, what: 'next_month' }]
   const notices = noticesAgain === null ? [] : [{ at: noticesAgain, what: 'unclear_notices' }]
   const [next] = [...timers, ...month, ...notices].toSorted((one, other) => one.at - other.at)
-  const states = subscriptions.map(({ state }) => state)
-  const state: LifecycleState = subscriptionStates.find((one) => states.includes(one)) ?? 'none'
-  return { state, access, isFrozen, acts, next: next ? { at: next.at, what: next.what } : null }
+  return {
+    state: bestState(subscriptions),
+    access,
+    isFrozen,
+    acts,
+    next: next ? { at: next.at, what: next.what } : null,
+  }
 }
 
 const idle: BillingLook = {
@@ -225,5 +218,3 @@ const idle: BillingLook = {
   next: null,
   reportAt: null,
 }
-
-const byText = (one: string, other: string): number => (one < other ? -1 : 1)

@@ -14,6 +14,7 @@ import { platformOrganisationId } from '../../db/organisations.ts'
 import type { Delivery } from '../../db/outbox.ts'
 import { planOfPrices } from '../../db/plan-of-price.ts'
 import type { DifferenceWord, ReconciliationResult } from '../../workflows/contracts/billing-reconciliation.ts'
+import { chunks } from '../chunks.ts'
 import { type Clock, decisionTime } from '../clock.ts'
 import { notFound } from '../failures.ts'
 import { whileHeartbeating } from '../heartbeat.ts'
@@ -77,7 +78,7 @@ export function createReconciliationActivities({ pace = usualPace, ...world }: R
           if (from.stage !== 'customers') return { isDone: true }
           const customers = await knownCustomersAfter(system, { after: from.after, limit: pace.accountsPerBatch })
           const plans = await asPlatform((tx) => planOfPrices(tx, prices))
-          for (const group of groupsOf(customers, pace.accountsAtOnce)) {
+          for (const group of chunks(customers, pace.accountsAtOnce)) {
             const askedAt = decisionTime(clock, now)
             const fetched = await paced(Promise.all(group.map((one) => comparison.fetch(one, plans, signal))), signal)
             await comparison.compare(id, fetched, askedAt)
@@ -159,8 +160,4 @@ export function createReconciliationActivities({ pace = usualPace, ...world }: R
       }
     })
   }
-}
-
-function groupsOf<T>(all: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
 }

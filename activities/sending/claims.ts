@@ -5,6 +5,7 @@ import { type CohortGround, type Move, moveOn, recordDecisions } from '../../db/
 import { claimMessages, skipMessages } from '../../db/messages.ts'
 import type { CohortRef } from '../../workflows/contracts/drip-sequence.ts'
 import type { RenderBudget } from '../../workflows/rules/templates.ts'
+import { chunks } from '../chunks.ts'
 import type { ClaimedCall } from './calls.ts'
 import { deferral, holding } from './decisions.ts'
 import { moveOf } from './moves.ts'
@@ -184,10 +185,6 @@ function inCalls(
       }
     }),
   )
-}
-
-export function chunks<T>(all: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
 }
 
 function held(

@@ -2,7 +2,13 @@ import { z } from 'zod'
 import type { BillingEvent } from '../../db/billing-events.ts'
 import type { ChangeRequest } from '../../db/billing-requests.ts'
 import { limitedActs, limitPeriods } from '../../workflows/contracts/plans.ts'
-import { accessLevels, operatorSwitches, stripeStatuses, type Timer } from '../../workflows/contracts/subscriptions.ts'
+import {
+  accessLevels,
+  operatorSwitches,
+  stripeStatuses,
+  subscriptionStates,
+  type Timer,
+} from '../../workflows/contracts/subscriptions.ts'
 import { Balance } from './credit-answers.ts'
 
 export const Money = z
@@ -41,7 +47,7 @@ const SubscribedPlan = z
 const SubscriptionAnswer = z
   .strictObject({
     id: stripeId,
-    state: z.enum(['trialing', 'active', 'past_due', 'grace', 'suspended', 'ended']).meta({
+    state: z.enum(subscriptionStates).meta({
       description: '`grace`: overdue, with less access. `suspended`: without any, and may come back',
     }),
     stripeStatus: z.enum(stripeStatuses),
@@ -79,7 +85,7 @@ export const PendingChange = z
 
 export const Billing = z
   .strictObject({
-    state: z.enum(['none', 'trialing', 'active', 'past_due', 'grace', 'suspended', 'ended']).meta({
+    state: z.enum(['none', ...subscriptionStates]).meta({
       description: 'The best of all subscriptions; `none`: there is none yet',
     }),
     access: Access.meta({ description: 'What the organisation may do: all, with less, or nothing that is paid for' }),

@@ -12,7 +12,7 @@ import type { Tx } from '../../db/client.ts'
 import { type CreditBalance, creditBalances } from '../../db/credit-lists.ts'
 import { readEntitlements, usedOf } from '../../db/entitlements.ts'
 import type { Entitlements, GrantedLimit } from '../../workflows/contracts/entitlements.ts'
-import type { SubscriptionFacts, SubscriptionState } from '../../workflows/contracts/subscriptions.ts'
+import { bestState, type SubscriptionFacts } from '../../workflows/contracts/subscriptions.ts'
 import { type Billing, iso, isoOrNull, pendingAnswer, timerAnswer } from './billing-answers.ts'
 import { balanceAnswer } from './credit-answers.ts'
 
@@ -52,7 +52,7 @@ export function billingAnswer(rows: BillingRows, stripePrices: StripePrices): Bi
   const overdue = new Map(state?.facts.openInvoices.map(({ id, overdueSince }) => [id, overdueSince]))
   const card = state?.shown.card ?? null
   return {
-    state: bestFirst.find((one) => subscriptions.some((subscription) => subscription.state === one)) ?? 'none',
+    state: bestState(subscriptions),
     access: entitled?.access ?? 'full',
     isFrozen: state?.isFrozen ?? false,
     seenAt: state?.seenAt.toISOString() ?? null,
@@ -77,8 +77,6 @@ export function billingAnswer(rows: BillingRows, stripePrices: StripePrices): Bi
     switches: switches.map(({ onAt, ...one }) => ({ ...one, since: onAt.toISOString() })),
   }
 }
-
-const bestFirst: readonly SubscriptionState[] = ['active', 'trialing', 'past_due', 'grace', 'suspended', 'ended']
 
 function subscriptionAnswer(
   { id, state, stripeStatus, access, overdueSince, plans }: KnownSubscription,

@@ -1,7 +1,7 @@
+import { withinRows } from '../../activities/billing/acts.ts'
 import type { BillingFacts, BillingProvider } from '../../activities/ports.ts'
 import type { Tx } from '../../db/client.ts'
 import { burnUse } from '../../db/credit-ledger.ts'
-import { clawBack, grantCredits } from '../../db/credits.ts'
 import { seededPlans } from '../../db/seeded-plans.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
 import {
@@ -13,8 +13,9 @@ import {
 import { decideBilling } from '../../workflows/rules/billing-decision.ts'
 import { differingFacts, noFacts } from '../../workflows/rules/billing-differences.ts'
 import { decideEntitlements } from '../../workflows/rules/entitlements.ts'
+import { aheadOfNextPeriod } from '../../workflows/rules/plan-change-times.ts'
 import { isUnderWay } from '../../workflows/rules/subscription-state.ts'
-import { forgotten, hourMs } from './billing-situations.ts'
+import { forgotten } from './billing-situations.ts'
 import { planOfPrices, priceIds } from './stripe-in-process.ts'
 
 const plans = seededPlans()
@@ -90,15 +91,9 @@ export function storyInMemory({ organisationId, customerId, billing, now, inLedg
       await billing.useCard(act.subscriptionId, act.cardId, act.key, never())
     } else if (act.is === 'change_plan') {
       await changePlan(act.changeId, act.key)
-    } else if (act.is === 'grant_credits') {
-      const { key, type, amount, source, beginsPeriod } = act
-      const expiresAt = act.expiresAt === null ? null : new Date(act.expiresAt)
-      const rollsOver = act.rollsOver && { most: act.rollsOver.most, until: new Date(act.rollsOver.until) }
-      const grant = { type, amount, source, sourceKey: key, expiresAt, rollsOver, beginsPeriod }
-      await inLedger((tx) => grantCredits(tx, grant, new Date(now())))
-    } else if (act.is === 'claw_back_credits') {
-      const { key, grantKey, amount } = act
-      await inLedger((tx) => clawBack(tx, { grantKey, amount, sourceKey: key }, new Date(now())))
+    } else {
+      const inRows = withinRows(act)
+      if (inRows) await inLedger((tx) => inRows(tx, new Date(now())))
     }
     memory = { ...memory, done: [...memory.done, act.key] }
   }
@@ -119,9 +114,11 @@ export function storyInMemory({ organisationId, customerId, billing, now, inLedg
     if (!subscription || !isUnderWay(subscription) || subscription.cancelsAt !== null) return
     // One at a time waits.
     if (memory.changes.length > 0) return
-    const endsAt = Math.min(...subscription.items.map(({ period }) => period.endsAt))
     waiting.set(id, request)
-    memory = { ...memory, changes: [...memory.changes, { id, subscriptionId, at: Math.max(now(), endsAt - hourMs) }] }
+    memory = {
+      ...memory,
+      changes: [...memory.changes, { id, subscriptionId, at: Math.max(now(), aheadOfNextPeriod(subscription)) }],
+    }
   }
 
   async function changePlan(id: string, key: string): Promise<void> {

@@ -11,6 +11,7 @@ import {
   type TopUp,
   type WatchedCredits,
 } from '../../workflows/contracts/subscriptions.ts'
+import { noFacts } from '../../workflows/rules/billing-differences.ts'
 
 export const hourMs = 3_600_000
 export const dayMs = 24 * hourMs
@@ -110,14 +111,7 @@ export const topUpCalls = (more: Partial<TopUp> = {}): TopUp => ({
   ...more,
 })
 
-export const nothing: BillingFacts = {
-  subscriptions: [],
-  openInvoices: [],
-  payments: [],
-  refunds: [],
-  disputes: [],
-  card: null,
-}
+export const nothing = noFacts
 
 export const forgotten: BillingMemory = {
   done: [],

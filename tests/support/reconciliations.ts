@@ -2,11 +2,12 @@ import type { Client } from '@temporalio/client'
 import { type NativeConnection, Worker } from '@temporalio/worker'
 import { createReconciliationActivities } from '../../activities/billing/reconciliation.ts'
 import { createFailureInterceptor } from '../../activities/failures.ts'
-import { type BillingAccount, type BillingProvider, ProviderError } from '../../activities/ports.ts'
+import type { BillingAccount, BillingProvider } from '../../activities/ports.ts'
 import { listDifferences, listReconciliations } from '../../db/billing-reconciliations.ts'
 import { createOrganisation, platformOrganisationId } from '../../db/organisations.ts'
 import type { OutboxRow } from '../../db/outbox.ts'
 import { sitesQueue, storiesQueue } from '../../temporal-config/task-queues.ts'
+import { refusing } from '../../workers/billing-provider.ts'
 import type { BillingFacts } from '../../workflows/contracts/subscriptions.ts'
 import { noFacts } from '../../workflows/rules/billing-differences.ts'
 import { workflowBundle } from './campaign-world.ts'
@@ -24,27 +25,13 @@ interface StandInBilling {
 }
 
 function standInBilling(subscribersPerPage = 2): StandInBilling {
-  const refuse = () => Promise.reject(new ProviderError('stripe', 'rejected', 'not_played'))
   const billing: StandInBilling = {
     facts: new Map(),
     subscribers: [],
     asked: [],
     before: () => {},
     provider: {
-      createCustomer: refuse,
-      unknownPrices: refuse,
-      startCheckout: refuse,
-      expireCheckouts: refuse,
-      openPortal: refuse,
-      previewChange: refuse,
-      changePrice: refuse,
-      cancel: refuse,
-      useCard: refuse,
-      payInvoice: refuse,
-      refund: refuse,
-      buyNow: refuse,
-      listInvoices: refuse,
-      reportUsage: refuse,
+      ...refusing('not_played'),
       async fetchAccount(customerId): Promise<BillingAccount | null> {
         await billing.before(customerId)
         billing.asked.push(customerId)

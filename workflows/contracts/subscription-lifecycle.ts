@@ -15,7 +15,8 @@ interface CarriedLifecycle {
 
 /** What a look came to. */
 export interface BillingLook {
-  state: LifecycleState
+  /** Of several subscriptions the best; `none`: there is none yet. */
+  state: SubscriptionState | 'none'
   access: Access
   isFrozen: boolean
   /** Due now, in their order. */
@@ -28,11 +29,9 @@ export interface BillingLook {
   reportAt: number | null
 }
 
-/** Of several subscriptions the best; `none`: there is none yet. */
-export type LifecycleState = SubscriptionState | 'none'
-
 export interface SubscriptionView {
-  state: LifecycleState
+  /** Of several subscriptions the best; `none`: there is none yet. */
+  state: SubscriptionState | 'none'
   access: Access
   isFrozen: boolean
   next: { at: number; what: string } | null

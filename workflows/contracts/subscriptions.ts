@@ -21,6 +21,12 @@ export type StripeStatus = (typeof stripeStatuses)[number]
 export const subscriptionStates = ['active', 'trialing', 'past_due', 'grace', 'suspended', 'ended'] as const
 export type SubscriptionState = (typeof subscriptionStates)[number]
 
+/** Of several subscriptions the best; `none`: there is none. */
+export function bestState(subscriptions: readonly { state: SubscriptionState }[]): SubscriptionState | 'none' {
+  const states = subscriptions.map(({ state }) => state)
+  return subscriptionStates.find((one) => states.includes(one)) ?? 'none'
+}
+
 /** The lesser last. */
 export const accessLevels = ['full', 'reduced', 'none'] as const
 export type Access = (typeof accessLevels)[number]

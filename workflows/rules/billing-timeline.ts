@@ -1,4 +1,6 @@
 import type { BillingDecision, BillingFacts, SubscriptionFacts, SubscriptionState } from '../contracts/subscriptions.ts'
+import { isOpen } from './disputes.ts'
+import { hasBegun } from './subscription-state.ts'
 
 /** Something for the timeline, once under its key. `at`: ms since the epoch. */
 export interface TimelineEvent {
@@ -23,9 +25,9 @@ export function timelineOf(
   return [...facts.subscriptions.flatMap((one) => ofSubscription(one)), ...ofMoney(facts), ...ofDisputes(facts, now)]
 
   function ofSubscription(subscription: SubscriptionFacts): TimelineEvent[] {
-    const { id, status, startedAt, endedAt, items } = subscription
+    const { id, startedAt, endedAt, items } = subscription
     const state = decision.subscriptions.find((one) => one.id === id)?.state
-    if (state === undefined || status === 'incomplete' || status === 'incomplete_expired') return []
+    if (state === undefined || !hasBegun(subscription)) return []
     const known = before.find((one) => one.id === id)
     const plans = items.map(({ planKey }) => planKey).toSorted((one, other) => (one < other ? -1 : 1))
     const event = (what: string, at: number, key = `${what}/${at}`): TimelineEvent => ({
@@ -93,8 +95,8 @@ function ofMoney({ payments, openInvoices, refunds }: BillingFacts): TimelineEve
 }
 
 function ofDisputes({ disputes }: BillingFacts, now: number): TimelineEvent[] {
-  return disputes.flatMap(({ id, status, openedAt, amount }) => {
-    const isOpen = status === 'needs_response' || status === 'under_review'
+  return disputes.flatMap((dispute) => {
+    const { id, status, openedAt, amount } = dispute
     const opened = {
       sourceKey: `dispute/${id}/opened`,
       type: 'dispute.opened',
@@ -102,6 +104,6 @@ function ofDisputes({ disputes }: BillingFacts, now: number): TimelineEvent[] {
       details: { disputeId: id, amount },
     }
     const closed = { ...opened, sourceKey: `dispute/${id}/closed`, type: 'dispute.closed', at: now }
-    return isOpen ? [opened] : [opened, { ...closed, details: { ...opened.details, status } }]
+    return isOpen(dispute) ? [opened] : [opened, { ...closed, details: { ...opened.details, status } }]
   })
 }

@@ -59,4 +59,4 @@ function warningsOf({ id, openedAt, evidenceDueAt, status }: Dispute, reminders:
   ]
 }
 
-const isOpen = ({ status }: Dispute): boolean => status === 'needs_response' || status === 'under_review'
+export const isOpen = ({ status }: Dispute): boolean => status === 'needs_response' || status === 'under_review'

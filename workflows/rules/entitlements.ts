@@ -2,7 +2,7 @@ import type { Entitlements, GrantedLimit } from '../contracts/entitlements.ts'
 import type { LimitedAct, LimitPeriod, Plan } from '../contracts/plans.ts'
 import type { Access, BillingDecision, BillingSituation, SubscriptionFacts } from '../contracts/subscriptions.ts'
 import { monthsAfter } from './months.ts'
-import { bestAccess } from './subscription-state.ts'
+import { bestAccess, hasBegun } from './subscription-state.ts'
 
 export interface EntitlementsDecision {
   /** Null: nothing was ever subscribed to, and nothing limits. */
@@ -51,11 +51,6 @@ interface Bought {
 interface Month {
   from: number
   until: number
-}
-
-/** Whoever began to pay and never did has bought nothing yet. */
-function hasBegun({ status }: SubscriptionFacts): boolean {
-  return status !== 'incomplete' && status !== 'incomplete_expired'
 }
 
 function boughtWith(subscription: SubscriptionFacts, access: Access, plans: readonly Plan[], now: number): Bought[] {

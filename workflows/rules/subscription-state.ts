@@ -20,8 +20,13 @@ export function policiesOf(
 }
 
 /** Whether it has begun, and not ended: the first payment is made by somebody who sits before the screen. */
-export function isUnderWay({ status }: SubscriptionFacts): boolean {
-  return status !== 'incomplete' && status !== 'incomplete_expired' && status !== 'canceled'
+export function isUnderWay(subscription: SubscriptionFacts): boolean {
+  return hasBegun(subscription) && subscription.status !== 'canceled'
+}
+
+/** Whoever began to pay and never did has bought nothing yet. */
+export function hasBegun({ status }: SubscriptionFacts): boolean {
+  return status !== 'incomplete' && status !== 'incomplete_expired'
 }
 
 /** Stripe's eight statuses as ours. What Stripe does about a payment that fails decides nothing here: the time since then does. */
