@@ -294,6 +294,8 @@ export interface BillingProvider {
   cancel(subscriptionId: string, when: 'now' | 'period_end' | 'undo', key: string, signal: AbortSignal): Promise<void>
   /** From now on the subscription is charged by this card. */
   useCard(subscriptionId: string, cardId: string, key: string, signal: AbortSignal): Promise<void>
+  /** Makes a draft one that can be paid, and that nobody collects by itself; of one that is no draft any more it does nothing. */
+  finalizeInvoice(invoiceId: string, key: string, signal: AbortSignal): Promise<void>
   /** `cardId` null: with what the customer pays with. */
   payInvoice(invoiceId: string, cardId: string | null, key: string, signal: AbortSignal): Promise<Charged>
   /** Of the payment of an invoice, or of a checkout that has none; `amount` null: all that is left. */

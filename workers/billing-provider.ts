@@ -31,6 +31,7 @@ export function refusing(code: string): BillingProvider {
     changePrice: refuse,
     cancel: refuse,
     useCard: refuse,
+    finalizeInvoice: refuse,
     payInvoice: refuse,
     refund: refuse,
     buyNow: refuse,

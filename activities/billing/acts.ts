@@ -71,7 +71,10 @@ export function createBillingActActivities(world: BillingActWorld) {
       return { status: 'done', outcome: reason ?? status }
     }
     if (act.is === 'win_back') return winBack({ ...due, act })
-    if (act.is === 'charge') return chargeEnd(await billing.payInvoice(act.invoiceId, act.cardId, key, signal))
+    if (act.is === 'charge') {
+      if (act.because === 'drafted') await billing.finalizeInvoice(act.invoiceId, key, signal)
+      return chargeEnd(await billing.payInvoice(act.invoiceId, act.cardId, key, signal))
+    }
     if (act.is === 'change_plan')
       return applyWaitingChange(world, { ...due, organisationId, requestId: act.changeId, key })
     if (act.is === 'use_card') {

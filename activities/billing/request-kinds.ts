@@ -42,7 +42,8 @@ async function payNow(
   { organisationId, requested, key, now }: AtProvider,
   invoiceId: string,
 ): Promise<RequestOutcome> {
-  const cardId = (await database.as(organisationId, findBillingState))?.facts.card?.id ?? ''
+  const facts = (await database.as(organisationId, findBillingState))?.facts
+  const cardId = facts?.card?.id ?? ''
   const act: Act = {
     key: `billing/${organisationId}/pay-now/${requested.id}`,
     is: 'charge',
@@ -51,7 +52,10 @@ async function payNow(
     because: 'asked',
   }
   await database.as(organisationId, (tx) => beginAct(tx, act, now))
-  const charged = await billing.payInvoice(invoiceId, null, key, inTime())
+  const signal = inTime()
+  const isDraft = facts?.openInvoices.find(({ id }) => id === invoiceId)?.isDraft ?? false
+  if (isDraft) await billing.finalizeInvoice(invoiceId, key, signal)
+  const charged = await billing.payInvoice(invoiceId, null, key, signal)
   await database.as(organisationId, (tx) => endAct(tx, act, chargeEnd(charged), now))
   return chargedOutcome(charged)
 }

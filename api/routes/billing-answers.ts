@@ -101,7 +101,7 @@ export const Billing = z
     openInvoices: z.array(
       z.strictObject({
         id: stripeId,
-        number: z.string().nullable(),
+        number: z.string().nullable().meta({ description: 'Null: the draft of a subscription that is `unpaid`' }),
         due: Money,
         dueAt: moment.nullable(),
         overdueSince: moment.nullable(),

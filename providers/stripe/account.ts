@@ -2,13 +2,15 @@ import type { Stripe } from 'stripe'
 import { ProviderError } from '../../activities/ports.ts'
 import { listed, readOn } from './pages.ts'
 import type { Session } from './session.ts'
-import { idOf } from './values.ts'
+import { idOf, idOrNull } from './values.ts'
 
 /** All that Stripe has of a customer that matters, with the lists in it whole. */
 export interface Account {
   customer: Stripe.Customer
   subscriptions: Subscribed[]
   openInvoices: Invoiced[]
+  /** Of each subscription that is `unpaid`, the newest. */
+  drafts: Invoiced[]
   paidInvoices: Invoiced[]
   /** Those by which something was bought once. */
   checkouts: Bought[]
@@ -52,7 +54,7 @@ const mostOdd = 20
 
 /**
  * Reads an account; null where there is no such customer any more. Six calls, at once; one more for each hundred of a list, for each charge that
- * is or was disputed, and for each that was paid back or disputed later than lately.
+ * is or was disputed, for each that was paid back or disputed later than lately, and where a subscription is `unpaid`.
  */
 export async function readAccount(
   session: Session,
@@ -74,7 +76,8 @@ export async function readAccount(
     const known = new Set(paidInvoices.flatMap(({ paidBy }) => paidBy))
     for (const { session: checkout } of checkouts) if (checkout.payment_intent) known.add(idOf(checkout.payment_intent))
     const odd = charges.map(({ charge }) => charge).filter((charge) => charge.disputed || charge.amount_refunded > 0)
-    const [disputes, older] = await Promise.all([
+    const [drafts, disputes, older] = await Promise.all([
+      readDrafts(session, customer, subscriptions, signal),
       Promise.all(
         odd
           .filter(isDisputed)
@@ -92,6 +95,7 @@ export async function readAccount(
       customer: person,
       subscriptions,
       openInvoices,
+      drafts,
       paidInvoices: [...paidInvoices, ...older.flatMap(({ invoices }) => invoices)],
       checkouts: [...checkouts, ...older.flatMap(({ checkouts: found }) => found)],
       charges,
@@ -142,6 +146,20 @@ function readInvoices(
     )
     return Promise.all(found.map((invoice) => readInside(stripe, invoice)))
   })
+}
+
+/** https://docs.stripe.com/billing/subscriptions/overview#unpaid-subscriptions */
+async function readDrafts(
+  session: Session,
+  customer: string,
+  subscriptions: readonly Subscribed[],
+  signal: AbortSignal,
+): Promise<Invoiced[]> {
+  const unpaid = subscriptions.filter(({ subscription }) => subscription.status === 'unpaid')
+  if (unpaid.length === 0) return []
+  const newest = new Set(unpaid.map(({ subscription }) => idOrNull(subscription.latest_invoice)))
+  const drafts = await readInvoices(session, { customer, status: 'draft' }, most.openInvoices, signal)
+  return drafts.filter(({ invoice }) => newest.has(invoice.id))
 }
 
 async function readInside(stripe: Stripe, invoice: Stripe.Invoice): Promise<Invoiced> {

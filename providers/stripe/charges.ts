@@ -30,8 +30,23 @@ export async function payingId(session: Session, customerId: string, signal: Abo
 }
 
 /** What is paid, and given back, of what was billed already. */
-export function createCharges(session: Session): Pick<BillingProvider, 'payInvoice' | 'refund' | 'useCard'> {
-  return { payInvoice, refund, useCard }
+export function createCharges(
+  session: Session,
+): Pick<BillingProvider, 'finalizeInvoice' | 'payInvoice' | 'refund' | 'useCard'> {
+  return { finalizeInvoice, payInvoice, refund, useCard }
+
+  /** What becomes of it then is ours: of what Stripe collects itself there would be two attempts. */
+  async function finalizeInvoice(id: string, key: string, signal: AbortSignal): Promise<void> {
+    const call: Call = { about: 'invoice', signal }
+    try {
+      await session.act(call, `${key}/finalize`, (stripe, options) =>
+        stripe.invoices.finalizeInvoice(id, { auto_advance: false }, options),
+      )
+    } catch (error) {
+      const isRefused = error instanceof ProviderError && error.outcome === 'rejected'
+      if (!isRefused || (await statusOf(id, call)) === 'draft') throw error
+    }
+  }
 
   function payInvoice(id: string, cardId: string | null, key: string, signal: AbortSignal): Promise<Charged> {
     const call: Call = { about: 'invoice', signal }
@@ -68,10 +83,14 @@ export function createCharges(session: Session): Pick<BillingProvider, 'payInvoi
     } catch (error) {
       const isRefused = error instanceof ProviderError && error.outcome === 'rejected' && !(error instanceof Decline)
       if (!isRefused) throw error
-      const { status } = await session.ask(call, (stripe) => stripe.invoices.retrieve(id))
-      if (status === 'open') throw error
+      if ((await statusOf(id, call)) === 'open') throw error
       return null
     }
+  }
+
+  async function statusOf(id: string, call: Call) {
+    const { status } = await session.ask(call, (stripe) => stripe.invoices.retrieve(id))
+    return status
   }
 
   async function refund(

@@ -22,7 +22,7 @@ export function billingOf(account: Account, plans: PlanOfPrice, now: number): Bi
   const payments = paymentsOf(account, plans)
   const paid = new Set(account.paidInvoices.map(({ invoice }) => invoice.id))
   // The lists are read one beside the other: what was paid in between is paid.
-  const open = account.openInvoices.filter(({ invoice }) => !paid.has(invoice.id))
+  const open = [...account.openInvoices.filter(({ invoice }) => !paid.has(invoice.id)), ...account.drafts]
   const paymentOf = paymentByCharge(account)
   const disputes = account.disputes.map((dispute) => disputeOf(dispute, paymentOf))
   return {
@@ -86,6 +86,7 @@ function openInvoiceOf({ invoice, paidBy }: Invoiced, account: Account, now: num
     lastAttemptCardId: last?.payment_method ?? null,
     nextAttemptAt: msOrNull(invoice.next_payment_attempt),
     declineCode: last?.outcome?.reason ?? last?.failure_code ?? null,
+    ...(invoice.status === 'draft' && { isDraft: true }),
   }
 
   function overdueSince(): number | null {

@@ -85,6 +85,7 @@ export function storyInMemory({ organisationId, customerId, billing, now, inLedg
   async function perform(act: Act): Promise<void> {
     if (memory.done.includes(act.key)) throw new Error(`${act.key} comes twice`)
     if (act.is === 'charge') {
+      if (act.because === 'drafted') await billing.finalizeInvoice(act.invoiceId, act.key, never())
       await billing.payInvoice(act.invoiceId, act.cardId, act.key, never())
       remember(act.invoiceId, act.cardId)
     } else if (act.is === 'use_card') {
@@ -104,6 +105,8 @@ export function storyInMemory({ organisationId, customerId, billing, now, inLedg
 
   async function payNow(invoiceId: string, key: string): Promise<void> {
     if (last?.isFrozen) return
+    if (seen.openInvoices.some(({ id, isDraft }) => id === invoiceId && isDraft))
+      await billing.finalizeInvoice(invoiceId, key, never())
     await billing.payInvoice(invoiceId, null, key, never())
     remember(invoiceId, seen.card?.id ?? '')
   }

@@ -47,6 +47,7 @@ export function standInBilling(): StandInBilling {
     changePrice: notAsked,
     cancel: notAsked,
     useCard: notAsked,
+    finalizeInvoice: notAsked,
     payInvoice: notAsked,
     refund: notAsked,
     buyNow: notAsked,

@@ -146,10 +146,10 @@ export async function billingStories(began = new Date('2026-06-01T10:00:00Z'), o
         await this.startNewCard(card)
         return settle()
       },
-      /** From now on the bank says no to the card that the customer pays with. */
-      async declineCard() {
+      /** From now on the bank says no to the card that the customer pays with; null: no longer. */
+      async declineCard(declineCode: string | null = 'insufficient_funds') {
         const { card } = await this.facts()
-        await sandbox.happen('stripe', { type: 'card.decline', paymentMethod: card?.id })
+        await sandbox.happen('stripe', { type: 'card.decline', paymentMethod: card?.id, declineCode })
       },
       /** As the API stores what is asked for; returns the id of the row. */
       async request(request: BillingRequest, actor = 'key:test'): Promise<string> {

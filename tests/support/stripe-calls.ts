@@ -33,6 +33,7 @@ export async function callEverything(billing: BillingProvider, named: Named): Pr
   await billing.startCheckout(once, 'checkout/2', neverAborted)
   await billing.openPortal({ customerId, returnUrl: 'https://example.com' }, neverAborted)
   await billing.fetchAccount(customerId, planOfPrice, neverAborted)
+  await billing.finalizeInvoice(openInvoiceId, 'finalize/1', neverAborted)
   await billing.payInvoice(openInvoiceId, null, 'pay/1', neverAborted)
   await billing.payInvoice(openInvoiceId, cardId, 'pay/2', neverAborted)
   await billing.previewChange({ ...change, money: 'with_proration' }, neverAborted)

@@ -29,8 +29,6 @@ export function stripeInProcess(began: number, manner?: WebhookManner) {
   let arrived = 0
   const accounts = new Map<string, { changes: number; account: Promise<BillingAccount | null> }>()
   const sandbox = createStripeSandbox({
-    // While a subscription is `unpaid` Stripe only drafts its invoices: whoever pays a day later, after a period's end, owes something else.
-    afterRetries: 'past_due',
     prices: knownPrices,
     webhook: { url: 'http://throughline.test/webhooks/stripe', secret: 'whsec_of_a_test' },
   })

@@ -91,6 +91,8 @@ export interface OpenInvoice {
   nextAttemptAt: number | null
   /** What the last attempt failed with. */
   declineCode: string | null
+  /** The newest of a subscription that is `unpaid`: of those Stripe only drafts what comes next, and waits to be asked for it. Left out: it is none. */
+  isDraft?: true
 }
 
 export interface Card {
@@ -328,7 +330,8 @@ export type ActBody =
   | { is: 'notice'; notice: CustomerNotice; about: string; step: number; isLast: boolean }
   | { is: 'tell_operator'; notice: OperatorNotice; about: string; step: number; isLast: boolean }
   | { is: 'freeze' | 'unfreeze'; disputeId: string }
-  | { is: 'charge'; invoiceId: string; cardId: string; because: 'new_card' | 'stripe_gave_up' | 'asked' }
+  /** `drafted`: the invoice has to be finalised first. */
+  | { is: 'charge'; invoiceId: string; cardId: string; because: 'new_card' | 'stripe_gave_up' | 'drafted' | 'asked' }
   | { is: 'give_up'; invoiceId: string }
   | { is: 'use_card'; subscriptionId: string; cardId: string }
   | { is: 'change_plan'; changeId: string; subscriptionId: string }

@@ -1,7 +1,7 @@
 import type { BillingSituation, DunningDecision, OpenInvoice, SubscriptionFacts } from '../contracts/subscriptions.ts'
 import { isFrozen } from './disputes.ts'
 import { durationMs } from './durations.ts'
-import { planCharges } from './invoice-charges.ts'
+import { planCharges, planDraftCharges } from './invoice-charges.ts'
 import { actKey, type Planned, plannedAt } from './planned-acts.ts'
 import { isUnderWay, policiesOf } from './subscription-state.ts'
 
@@ -20,10 +20,13 @@ export interface DunningCase {
 export function planDunning(situation: BillingSituation): { planned: Planned[]; decisions: DunningDecision[] } {
   const cases = casesIn(situation)
   return {
-    planned: cases.flatMap((one) => [
-      ...planCharges(one, situation),
-      ...(isHeld(one, situation) ? [] : [...(isOldest(one, cases) ? noticesOf(one) : []), givingUp(one)]),
-    ]),
+    planned: [
+      ...planDraftCharges(situation),
+      ...cases.flatMap((one) => [
+        ...planCharges(one, situation),
+        ...(isHeld(one, situation) ? [] : [...(isOldest(one, cases) ? noticesOf(one) : []), givingUp(one)]),
+      ]),
+    ],
     decisions: cases.map((one) => ({
       invoiceId: one.invoice.id,
       subscriptionId: one.subscription.id,

@@ -3,6 +3,7 @@ import { isFrozen } from './disputes.ts'
 import type { DunningCase } from './dunning.ts'
 import { dayMs } from './durations.ts'
 import { type Planned, plannedAt } from './planned-acts.ts'
+import { overdueSinceOf } from './subscription-state.ts'
 
 /**
  * The charges of ours for an overdue invoice. A card that is new is charged at once, whatever else is planned. Otherwise Stripe tries
@@ -22,6 +23,38 @@ export function planCharges(one: DunningCase, situation: BillingSituation): Plan
   if (isOver || invoice.nextAttemptAt !== null) return []
   // What an operator has moved beyond the end is not going to be.
   return retriesOf(one, card, lastAttemptAt).filter(({ key, at }) => plannedAt(situation, key, at) <= one.givenUpAt)
+}
+
+/**
+ * What an `unpaid` subscription owes next Stripe only drafts. It is charged, and brings access back, once all that was owed before is paid, or where there is
+ * nothing of it left: with a card that is new since then, or because it was paid since. Of earlier drafts, whose time passed without access, none is.
+ */
+export function planDraftCharges(situation: BillingSituation): Planned[] {
+  const { facts, memory } = situation
+  const { card } = facts
+  if (card === null || isFrozen(facts) || memory.switches.noAutomaticCharge !== undefined) return []
+  return facts.openInvoices.flatMap((invoice): Planned[] => {
+    const subscription = facts.subscriptions.find(({ id }) => id === invoice.subscriptionId)
+    if (!invoice.isDraft || !subscription || subscription.collectionPaused !== null) return []
+    const since = overdueSinceOf(subscription, situation) ?? Infinity
+    const owesMore = facts.openInvoices.some(
+      ({ id, subscriptionId, amountDue }) => id !== invoice.id && subscriptionId === subscription.id && amountDue > 0,
+    )
+    const hasPaid = facts.payments.some(
+      ({ paidAt, lines }) => paidAt > since && lines.some((line) => line.subscription?.id === subscription.id),
+    )
+    if (owesMore || (card.defaultSince <= since && !hasPaid)) return []
+    return [
+      {
+        key: `charge/${invoice.id}/card/${card.id}`,
+        at: since,
+        what: 'charge',
+        act: { is: 'charge', invoiceId: invoice.id, cardId: card.id, because: 'drafted' },
+        before: card.expiresAt,
+        isMovable: false,
+      },
+    ]
+  })
 }
 
 /** Stripe may have tried an older one since it was added: the subscription's own, before we heard of the new one. */

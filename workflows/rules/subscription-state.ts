@@ -95,9 +95,9 @@ function stateOf(
 
 /**
  * Since when a subscription is overdue that Stripe says is. The oldest open invoice tells; where none does, what was known before, and at first
- * sight the period that is not paid.
+ * sight the period that is not paid. While it is `unpaid`, what comes after the oldest gives no time anew.
  */
-function overdueSinceOf(
+export function overdueSinceOf(
   { id, status, startedAt, items }: SubscriptionFacts,
   { facts, memory }: BillingSituation,
 ): number | null {
@@ -105,6 +105,7 @@ function overdueSinceOf(
   const open = facts.openInvoices.flatMap(({ subscriptionId, overdueSince }) =>
     subscriptionId === id && overdueSince !== null ? [overdueSince] : [],
   )
-  if (open.length > 0) return Math.min(...open)
-  return memory.overdueSince[id] ?? Math.max(startedAt, ...items.map(({ period }) => period.startsAt))
+  const known = memory.overdueSince[id]
+  if (open.length > 0) return Math.min(...open, (status === 'unpaid' ? known : undefined) ?? Infinity)
+  return known ?? Math.max(startedAt, ...items.map(({ period }) => period.startsAt))
 }

@@ -56,6 +56,54 @@ test('a payment that fails is asked for in steps, access lessens, and a new card
   expect(await typesOf(one)).toContain('subscription.recovered')
 })
 
+test('who comes back after months pays what they owe and the period that runs, and none of those without access', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT')
+  await one.declineCard()
+  await one.wait(32)
+  expect(await states(one)).toEqual(['past_due'])
+  expect(await one.wait(75)).toMatchObject({ state: 'suspended', access: 'none' })
+  const late = await one.facts()
+  expect(late.subscriptions.map(({ status }) => status)).toEqual(['unpaid'])
+  expect(late.openInvoices.map(({ isDraft = false }) => isDraft)).toEqual([false, true])
+  expect(late.payments).toHaveLength(1)
+  // A card that is declined as well leaves all as it is.
+  expect(await one.newCard('pm_card_chargeCustomerFail')).toMatchObject({ state: 'suspended', access: 'none' })
+  await one.wait(1)
+  expect(await one.newCard('pm_card_visa')).toMatchObject({ state: 'active', access: 'full' })
+  const back = await one.facts()
+  expect(back.openInvoices).toEqual([])
+  const [period] = back.subscriptions.flatMap(({ items }) => items.map((item) => item.period))
+  const periods = back.payments.flatMap(({ lines }) => lines.map(({ subscription }) => subscription?.period.endsAt))
+  expect(periods).toHaveLength(3)
+  expect(periods).toContain(period?.endsAt)
+  expect(await one.wait(31)).toMatchObject({ state: 'active', access: 'full' })
+})
+
+test('who pays what they owe by themselves has the period that runs charged, too', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT')
+  await one.declineCard()
+  await one.wait(75)
+  const owed = (await one.facts()).openInvoices.find(({ isDraft }) => !isDraft)?.id ?? ''
+  await one.declineCard(null)
+  expect(await one.wait(1)).toMatchObject({ state: 'suspended', access: 'none' })
+  expect(await one.ask({ kind: 'pay_now', invoiceId: owed })).toMatchObject({ is: 'done' })
+  expect(await one.settle()).toMatchObject({ state: 'active', access: 'full' })
+  expect((await one.facts()).openInvoices).toEqual([])
+})
+
+test('the period that runs can be asked for first', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT')
+  await one.declineCard()
+  await one.wait(75)
+  const draft = (await one.facts()).openInvoices.find(({ isDraft }) => isDraft)?.id ?? ''
+  await one.declineCard(null)
+  expect(await one.ask({ kind: 'pay_now', invoiceId: draft })).toMatchObject({ is: 'done' })
+  expect(await one.settle()).toMatchObject({ state: 'active', access: 'full' })
+})
+
 test('a change of plan is charged at once or not made at all, and one for the end of the period waits for it', async () => {
   const one = await newCustomer()
   await one.checkOut('STRIPE_PRICE_SCOUT')

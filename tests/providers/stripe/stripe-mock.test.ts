@@ -103,6 +103,7 @@ const everything = [
   'POST /v1/invoices',
   'POST /v1/invoices/create_preview',
   'POST /v1/invoices/{id}',
+  'POST /v1/invoices/{id}/finalize',
   'POST /v1/invoices/{id}/pay',
   'POST /v1/invoices/{id}/void',
   'POST /v1/refunds',

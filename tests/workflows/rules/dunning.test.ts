@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest'
 import type { BillingFacts, BillingMemory, Card, OpenInvoice } from '../../../workflows/contracts/subscriptions.ts'
 import { decideBilling } from '../../../workflows/rules/billing-decision.ts'
-import { daysOn, failedInvoice, hourMs, oldCard, situation, subscription } from '../../support/billing-situations.ts'
+import {
+  daysOn,
+  failedInvoice,
+  hourMs,
+  oldCard,
+  paidPeriod,
+  situation,
+  subscription,
+} from '../../support/billing-situations.ts'
 
 const overdue = (more: Partial<OpenInvoice> = {}): Partial<BillingFacts> => ({
   subscriptions: [subscription({ status: 'past_due' })],
@@ -77,6 +85,39 @@ test.each(['past_due', 'unpaid'] as const)('a new card is charged at once when %
   const done = keys('dunning/in_1/1')
   expect(due(unpaid, daysOn(1), { done })).toEqual(['charge/in_1/card/pm_2'])
   expect(due(unpaid, daysOn(1), { done: keys('dunning/in_1/1', 'charge/in_1/card/pm_2') })).toEqual([])
+})
+
+test('what is only drafted is charged once what was owed before is paid: to a new card, or because it was', () => {
+  const unpaid = [subscription({ status: 'unpaid' })]
+  const draft = failedInvoice({
+    id: 'in_2',
+    isDraft: true,
+    overdueSince: null,
+    lastAttemptAt: null,
+    nextAttemptAt: null,
+  })
+  const memory = { overdueSince: { sub_1: daysOn(0) }, done: keys('dunning/in_1/1', 'charge/in_1/card/pm_2') }
+  const charged = (facts: Partial<BillingFacts>, more: Partial<BillingMemory> = {}) =>
+    due({ subscriptions: unpaid, openInvoices: [draft], ...facts }, daysOn(1), { ...memory, ...more })
+  expect(charged({ card: newCard })).toEqual(['charge/in_2/card/pm_2'])
+  expect(charged({ card: newCard }, { done: keys('charge/in_2/card/pm_2') })).toEqual([])
+  expect(charged({ card: newCard, openInvoices: [failedInvoice(), draft] })).toEqual([])
+  expect(charged({ card: oldCard })).toEqual([])
+  const paid = { id: 'in_1', paidAt: daysOn(0.5), amount: 9_900, currency: 'USD', lines: [paidPeriod()] }
+  expect(charged({ card: oldCard, payments: [paid] })).toEqual(['charge/in_2/card/pm_1'])
+  expect(charged({ card: newCard }, { switches: { noAutomaticCharge: asked } })).toEqual([])
+  expect(charged({ card: null })).toEqual([])
+})
+
+test('while it is unpaid, what fails later gives no time anew', () => {
+  const facts = {
+    subscriptions: [subscription({ status: 'unpaid' })],
+    openInvoices: [failedInvoice({ overdueSince: daysOn(40) })],
+  }
+  const stateWith = (overdueSince: Record<string, number>) =>
+    decideBilling(situation(facts, daysOn(41), { overdueSince })).subscriptions.map(({ state }) => state)
+  expect(stateWith({ sub_1: daysOn(0) })).toEqual(['suspended'])
+  expect(stateWith({})).toEqual(['past_due'])
 })
 
 test('it is charged for every invoice that is overdue, though the customer is reminded of the oldest alone', () => {
