@@ -17,6 +17,9 @@ export interface Handover {
 const mostAtOnce = 100
 /** With a pace: how much of it may go at once. Seconds. */
 const paceStep = 0.25
+/** Busier than so the process has its hands full with what comes in and has to be answered: it goes on at a tenth of its pace. */
+const busy = 0.6
+const mostRests = 10
 
 export function createHandover({
   system,
@@ -24,6 +27,7 @@ export function createHandover({
   clock,
   log,
   perSecond = Infinity,
+  watch = watchEventLoop,
 }: {
   system: Sql
   delivery: Delivery
@@ -31,6 +35,8 @@ export function createHandover({
   log: Logger
   /** Of stories. Those beyond it wait, and what else they are told meanwhile goes with it. */
   perSecond?: number | undefined
+  /** Tells how busy the process was since it began to watch, from 0 to 1. */
+  watch?: () => () => number
 }): Handover {
   const batchSize = Math.min(mostAtOnce, Math.ceil(perSecond * paceStep))
   const closing = new AbortController()
@@ -57,8 +63,15 @@ export function createHandover({
       )
       // Temporal is away: those that wait would only wait for it, too.
       if (failed) waiting = new Set()
-      const pauseMs = (workflowIds.length / perSecond) * 1_000
-      if (pauseMs > 0) await sleep(pauseMs, undefined, { signal: closing.signal }).catch(() => {})
+      if (perSecond < Infinity) await rest((workflowIds.length / perSecond) * 1_000)
+    }
+  }
+
+  async function rest(pauseMs: number): Promise<void> {
+    for (let rests = 0; rests < mostRests && !closing.signal.aborted; rests += 1) {
+      const busyness = watch()
+      await sleep(pauseMs, undefined, { signal: closing.signal }).catch(() => {})
+      if (busyness() < busy) return
     }
   }
 
@@ -78,4 +91,9 @@ export function createHandover({
       await running
     },
   }
+}
+
+function watchEventLoop(): () => number {
+  const before = performance.eventLoopUtilization()
+  return () => performance.eventLoopUtilization(before).utilization
 }

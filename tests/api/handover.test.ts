@@ -8,7 +8,15 @@ import { testOrganisation } from '../support/organisation.ts'
 const { database, system, organisationId } = await testOrganisation()
 
 /** What Temporal was told of, in order; `answer` throws where it takes nothing. */
-function handoverWith({ perSecond, answer = () => {} }: { perSecond?: number; answer?: () => void } = {}) {
+function handoverWith({
+  perSecond,
+  watch = () => () => 0,
+  answer = () => {},
+}: {
+  perSecond?: number
+  watch?: () => () => number
+  answer?: () => void
+} = {}) {
   const taken: string[] = []
   const delivery = {
     async deliver({ workflowId }: OutboxRow) {
@@ -19,7 +27,7 @@ function handoverWith({ perSecond, answer = () => {} }: { perSecond?: number; an
     codeOf: () => 'UNAVAILABLE',
   }
   const log = pino({ level: 'silent' })
-  return { taken, handover: createHandover({ system, delivery, clock: () => new Date(), log, perSecond }) }
+  return { taken, handover: createHandover({ system, delivery, clock: () => new Date(), log, perSecond, watch }) }
 }
 
 async function enqueue(workflowId: string): Promise<string> {
@@ -54,6 +62,26 @@ test('beyond its pace stories wait, and a close does not wait for them', async (
   await handover.close()
   expect(taken).toEqual(['paced/1'])
   expect(await handover.now('paced/2')).toBe(true)
+})
+
+test('while the process is busy with what comes in, what has a pace goes on at a tenth of it', async () => {
+  const workflowIds = [await enqueue('busy/1'), await enqueue('busy/2'), await enqueue('busy/3')]
+  // After the first it is busy all the time, after the second for two rests.
+  const isFree = Array.from({ length: 13 }, (_, rest) => rest === 12)
+  const restedBefore: number[] = []
+  let rested = 0
+  const { handover } = handoverWith({
+    perSecond: 4,
+    watch: () => {
+      const free = isFree[rested] ?? true
+      rested += 1
+      return () => (free ? 0 : 1)
+    },
+    answer: () => void restedBefore.push(rested),
+  })
+  for (const workflowId of workflowIds) handover.begin(workflowId)
+  await eventually(() => expect(restedBefore).toEqual([0, 10, 13]), soon)
+  await handover.close()
 })
 
 test('while Temporal is away a story stays in the outbox, and the next is tried all the same', async () => {
