@@ -111,6 +111,10 @@ const members = {
     .array(z.looseObject({ what: z.string() }))
     .exactOptional()
     .meta({ description: 'For a change to a plan that is too small: what is above it, as in its preview' }),
+  declineCode: z.string().exactOptional().meta({
+    description: 'For a charge that was declined: why, by the code of the bank or of Stripe',
+    example: 'insufficient_funds',
+  }),
   act: z.enum(limitedActs).exactOptional().meta({ description: 'What is limited' }),
   most: z.int().exactOptional(),
   used: z.int().exactOptional(),

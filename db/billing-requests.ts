@@ -8,6 +8,8 @@ export interface StoredRequest {
   status: 'requested' | 'waiting' | 'done' | 'refused' | 'withdrawn'
   /** Since when what waits is to be done. */
   dueAt: Date | null
+  /** Why its charge was declined, by the provider's code. */
+  declineCode: string | null
   createdAt: Date
 }
 
@@ -69,15 +71,22 @@ export async function lockRequest(tx: Tx, id: string): Promise<Requested | null>
   return row ?? null
 }
 
+interface RequestEnd {
+  status: 'done' | 'refused' | 'withdrawn'
+  /** Of a refusal, a code of ours. */
+  reason: string | null
+  declineCode?: string | null
+}
+
 /** Ends what is requested or waits; what has ended stays as it did. */
 export async function endRequest(
   tx: Tx,
   id: string,
-  { status, reason }: { status: 'done' | 'refused' | 'withdrawn'; reason: string | null },
+  { status, reason, declineCode = null }: RequestEnd,
   now: Date,
 ): Promise<void> {
   await tx`
-    update billing_requests set status = ${status}, reason = ${reason}, ended_at = ${now}
+    update billing_requests set status = ${status}, reason = ${reason}, decline_code = ${declineCode}, ended_at = ${now}
     where id = ${id} and status in ('requested', 'waiting')`
 }
 
@@ -104,4 +113,4 @@ export async function withdrawChange(tx: Tx, subscriptionId: string, now: Date):
   return row !== undefined
 }
 
-const columns = (tx: Tx) => tx`id, request, status, due_at, created_at`
+const columns = (tx: Tx) => tx`id, request, status, due_at, decline_code, created_at`

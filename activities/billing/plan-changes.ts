@@ -88,8 +88,9 @@ export async function applyWaitingChange(
   const isLate = subscription?.items.some(({ period }) => period.startsAt > (dueAt?.getTime() ?? 0)) ?? false
   const charged = await changePlanNow(world, { organisationId, request, key, isLate })
   const isMade = charged.is === 'paid'
-  const reason = charged.is === 'declined' ? charged.code : null
-  const end = { status: isMade ? 'done' : 'refused', reason } as const
+  const declineCode = charged.is === 'declined' ? charged.code : null
+  const reason = declineCode === null ? null : 'payment_required'
+  const end = { status: isMade ? 'done' : 'refused', reason, declineCode } as const
   await database.as(organisationId, (tx) => endRequest(tx, requestId, end, now))
-  return { status: isMade ? 'done' : 'failed', outcome: reason }
+  return { status: isMade ? 'done' : 'failed', outcome: declineCode }
 }

@@ -77,5 +77,9 @@ async function refund(
 
 function chargedOutcome(charged: Charged): RequestOutcome {
   if (charged.is === 'paid') return { is: 'done' }
-  return { is: 'refused', code: charged.is === 'declined' ? 'payment_required' : 'wrong_state' }
+  return charged.is === 'declined' ? declined(charged.code) : { is: 'refused', code: 'wrong_state' }
+}
+
+export function declined(declineCode: string): RequestOutcome {
+  return { is: 'refused', code: 'payment_required', declineCode }
 }

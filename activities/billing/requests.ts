@@ -6,13 +6,16 @@ import { notFound } from '../failures.ts'
 import { ProviderError } from '../ports.ts'
 import { keyOf, tryAgain } from './attempts.ts'
 import type { BillingWorld } from './look.ts'
-import { carryOutAtProvider } from './request-kinds.ts'
+import { carryOutAtProvider, declined } from './request-kinds.ts'
 import { carryOutInRows } from './request-rows.ts'
 
 export type BillingRequestActivities = ReturnType<typeof createBillingRequestActivities>
 
-/** `refused`: nothing was changed; `code` is of the problems that the API knows, or a provider's decline. */
-export type RequestOutcome = { is: 'done' | 'waiting' } | { is: 'refused'; code: string }
+/**
+ * `refused`: nothing was changed; `code` is of the problems that the API knows, or a provider's. `declineCode`: why the charge was declined, by the
+ * provider's code.
+ */
+export type RequestOutcome = { is: 'done' | 'waiting' } | { is: 'refused'; code: string; declineCode?: string }
 
 export function createBillingRequestActivities(world: BillingWorld) {
   const { database, clock } = world
@@ -43,8 +46,8 @@ export function createBillingRequestActivities(world: BillingWorld) {
         return outcome
       } catch (error) {
         if (error instanceof ProviderError && error.outcome === 'rejected') {
-          const code = error.code === 'no_payment_method' ? 'payment_required' : error.code
-          const outcome: RequestOutcome = { is: 'refused', code }
+          const { code } = error
+          const outcome: RequestOutcome = code === 'no_payment_method' ? declined(code) : { is: 'refused', code }
           await as((tx) => end(tx, requested, outcome, now))
           return outcome
         }
@@ -54,9 +57,10 @@ export function createBillingRequestActivities(world: BillingWorld) {
   }
 }
 
-function endOf({ status, reason }: Requested): RequestOutcome | null {
+function endOf({ status, reason, declineCode }: Requested): RequestOutcome | null {
   if (status === 'requested') return null
   if (status === 'waiting' || status === 'done') return { is: status }
+  if (declineCode !== null) return declined(declineCode)
   return { is: 'refused', code: status === 'refused' && reason !== null ? reason : 'wrong_state' }
 }
 
@@ -66,6 +70,6 @@ async function end(tx: Tx, { id, request, actor }: Requested, outcome: RequestOu
     { sourceKey: `request/${id}`, type: `request.${kind}`, at: now.getTime(), details: { ...asked, actor, outcome } },
   ])
   if (outcome.is === 'waiting') return
-  const isRefused = outcome.is === 'refused'
-  await endRequest(tx, id, { status: isRefused ? 'refused' : 'done', reason: isRefused ? outcome.code : null }, now)
+  const { code = null, declineCode = null } = outcome.is === 'refused' ? outcome : {}
+  await endRequest(tx, id, { status: code === null ? 'done' : 'refused', reason: code, declineCode }, now)
 }

@@ -68,7 +68,8 @@ export function billingChangeRoutes({
       tag,
       summary: 'Change the plan',
       description: `To another plan of the same family, or another price of it. One change at a time: while one waits for the end of its period, or is being
-carried out, another is answered 409 with it as \`pending\`. A plan below what is in use is refused with what is \`over\`.`,
+carried out, another is answered 409 with it as \`pending\`. A plan below what is in use is refused with what is \`over\`. A charge that is declined
+changes nothing: it is answered 402 with the bank's \`declineCode\`.`,
       body: ChangeOfPlan,
       example: exampleChange,
       problems: requestProblems,

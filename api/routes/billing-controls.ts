@@ -59,8 +59,8 @@ once and for good; nothing is paid back by itself.`,
       permission: 'billing:write',
       tag,
       summary: 'Pay an open invoice',
-      description: `Charges what the customer pays with, at once. A card that is declined is answered 402: have another one put in by
-POST /billing/portal, which is then charged by itself.`,
+      description: `Charges what the customer pays with, at once. A card that is declined is answered 402 with the bank's \`declineCode\`:
+have another one put in by POST /billing/portal, which is then charged by itself.`,
       body: z
         .strictObject({
           invoiceId: z.string().min(1).max(255).exactOptional().meta({

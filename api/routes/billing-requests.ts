@@ -115,8 +115,29 @@ async function refused(whose: Whose, id: string, error: StoryRefused, now: Date)
   const [code, advice] = isKnown(error.code) ? ([error.code, refusals[error.code]] as const) : unknownRefusal
   const pending = code === 'conflict' ? await whose.as(pendingChange) : null
   if (pending !== null) return changePending(pending)
+  const declineCode = code === 'payment_required' ? await whose.as((tx) => declineOf(tx, id)) : null
+  if (declineCode !== null) return declined(declineCode, error)
   return new Problem(code, `${advice} (${error.message}.)`, { cause: error })
 }
+
+const declineOf = async (tx: Tx, id: string) => (await findBillingRequest(tx, id))?.declineCode ?? null
+
+/** 402 with what the bank said. */
+function declined(declineCode: string, cause: Error): Problem {
+  const detail =
+    adviceByDecline.get(declineCode) ??
+    `The bank declined the charge (${declineCode}), and nothing was changed. Have another card put in by POST /billing/portal, and ask again.`
+  return new Problem('payment_required', detail, { members: { declineCode }, cause })
+}
+
+/** Where another card is not what helps. */
+const adviceByDecline: ReadonlyMap<string, string> = new Map([
+  [
+    'no_payment_method',
+    'There is nothing to pay by, and nothing was changed. Have a card put in by POST /billing/portal, and ask again.',
+  ],
+  ['payment_processing', 'The bank takes its time with the payment: read GET /billing before you ask again.'],
+])
 
 /** By the story's code, which is one of ours. */
 const refusals = {

@@ -410,6 +410,8 @@ create table billing_requests (
   status text not null default 'requested' check (status in ('requested', 'waiting', 'done', 'refused', 'withdrawn')),
   -- Of a refusal, a code of ours.
   reason text,
+  -- And the provider's, where a charge was declined.
+  decline_code text,
   -- Since when what waits is to be done.
   due_at timestamptz,
   attempt integer not null default 1 check (attempt > 0),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import { endRequest } from '../../db/billing-requests.ts'
 import { StoryNotRunning, StoryRefused, StoryUnreachable } from '../../temporal-config/stories.ts'
 import { subscriptionId } from '../../workflows/contracts/subscription-lifecycle.ts'
 import { testApi } from '../support/api.ts'
@@ -146,6 +147,23 @@ test.each([
     expect(new Set(world.updates).size).toBe(2)
   },
 )
+
+test.each([
+  ['insufficient_funds', 'another card'],
+  ['no_payment_method', 'nothing to pay by'],
+  ['payment_processing', 'read GET /billing'],
+])('a charge that is declined with %s is answered 402 with that, and with what to do', async (declineCode, advice) => {
+  const world = await subscriber()
+  world.take = async (id) => {
+    const end = { status: 'refused', reason: 'payment_required', declineCode } as const
+    await database.as(world.organisationId, (tx) => endRequest(tx, id, end, now))
+    throw new StoryRefused('payment_required', 'payment_required')
+  }
+  expect(await world.change()).toMatchObject({
+    status: 402,
+    body: { code: 'payment_required', declineCode, detail: expect.stringContaining(advice) },
+  })
+})
 
 test('a story that does not run is begun first; one that does not begin is answered 503', async () => {
   const world = await subscriber()

@@ -143,7 +143,12 @@ test('a change of plan whose charge is declined changes nothing', async () => {
   await one.declineCard()
   const subscriptionId = (await one.facts()).subscriptions[0]?.id ?? ''
   const up = { kind: 'change_plan', subscriptionId, planKey: 'hunter', priceKey: 'monthly-249', when: 'now' } as const
-  expect(await one.ask(up)).toMatchObject({ is: 'refused', code: 'payment_required' })
+  const refused = { is: 'refused', code: 'payment_required', declineCode: 'generic_decline' }
+  const { requestId, ...outcome } = await one.ask(up)
+  expect(outcome).toMatchObject(refused)
+  const asked = { organisationId: one.organisationId, requestId, now: stories.clock().getTime() }
+  expect(await stories.activities.carryOutRequest(asked)).toEqual(refused)
+  expect((await one.timeline()).at(-1)).toMatchObject({ type: 'request.change_plan', details: { outcome: refused } })
   expect((await one.facts()).subscriptions[0]?.items.map(({ planKey }) => planKey)).toEqual(['scout'])
   expect(await states(one)).toEqual(['active'])
 })
