@@ -253,12 +253,18 @@ export interface ChangePreview {
   thenEachPeriod: Money
 }
 
-interface BillingInvoice {
+export interface BillingInvoice {
+  /** Of a purchase, its payment's. */
   id: string
+  /** `purchase`: by a checkout of which there is no invoice. */
+  kind: 'invoice' | 'purchase'
   number: string | null
   status: string
   total: Money
+  /** What it was for, the first ten lines. */
+  lines: string[]
   createdAt: number
+  /** Of a purchase, its receipt. */
   url: string | null
 }
 
@@ -310,11 +316,12 @@ export interface BillingProvider {
     key: string,
     signal: AbortSignal,
   ): Promise<Charged>
+  /** Invoices and purchases, the newest first; `after`: as the page before gave it. */
   listInvoices(
     customerId: string,
     page: { limit: number; after: string | null },
     signal: AbortSignal,
-  ): Promise<{ invoices: BillingInvoice[]; hasMore: boolean }>
+  ): Promise<{ invoices: BillingInvoice[]; after: string | null }>
   /** For a metered price; once under `identifier`, for a day at least. */
   reportUsage(
     use: { customerId: string; meter: string; value: number; identifier: string; at: number },

@@ -35,12 +35,18 @@ const Place = z
 
 const Invoice = z
   .strictObject({
-    id: z.string(),
-    number: z.string().nullable(),
+    id: z.string().meta({ description: 'By which what was paid is refunded: of a purchase, its payment\u2019s' }),
+    kind: z.enum(['invoice', 'purchase']).meta({
+      description: '`purchase`: bought once by a checkout, of which Stripe makes no invoice, such as a pack of credits',
+    }),
+    number: z.string().nullable().meta({ description: 'Null: it has none yet, or is a purchase' }),
     status: z.string().meta({ description: 'As Stripe names it', example: 'paid' }),
     total: Money,
-    createdAt: z.iso.datetime(),
-    url: z.string().nullable().meta({ description: 'Where it can be seen, and paid while it is open' }),
+    lines: z.array(z.string()).meta({ description: 'What it was for as Stripe words it, the first ten lines' }),
+    createdAt: z.iso.datetime().meta({ description: 'Of a purchase, when its checkout was begun' }),
+    url: z.string().nullable().meta({
+      description: 'Where it can be seen, and paid while it is open; of a purchase, its receipt',
+    }),
   })
   .meta({ id: 'Invoice' })
 
@@ -115,11 +121,11 @@ are ours by POST /billing/timers/move.`,
       permission: 'billing:read',
       tag,
       summary: 'List the invoices',
-      description: 'As Stripe has them at this moment, the newest first.',
+      description: 'And what was bought without one, as Stripe has it at this moment, the newest first.',
       query: PageQuery.extend({
         cursor: z
           .string()
-          .regex(/^in_\w{1,250}$/, cursorText)
+          .regex(/^(in_\w{1,250})?\.(cs_\w{1,250})?$/, cursorText)
           .optional()
           .meta(cursorMeta),
         organisationId: Named,
@@ -132,13 +138,12 @@ are ours by POST /billing/timers/move.`,
         const customerId = await as(findStripeCustomer)
         if (customerId === null) return { body: { data: [], nextCursor: null } }
         const provider = billingOf(billing)
-        const page = { limit, after: cursor }
-        const { invoices, hasMore } = await askProvider(
-          (signal) => provider.listInvoices(customerId, page, signal),
+        const { invoices, after } = await askProvider(
+          (signal) => provider.listInvoices(customerId, { limit, after: cursor }, signal),
           refusals,
         )
         const data = invoices.map(({ createdAt, ...invoice }) => ({ ...invoice, createdAt: iso(createdAt) }))
-        return { body: { data, nextCursor: (hasMore && data.at(-1)?.id) || null } }
+        return { body: { data, nextCursor: after } }
       },
     }),
   ]

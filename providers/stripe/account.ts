@@ -196,7 +196,7 @@ function readCheckouts(
 }
 
 /** What has an invoice is told by that. */
-const isPaidOnce = ({ mode, payment_status: paid, invoice }: Stripe.Checkout.Session): boolean =>
+export const isPaidOnce = ({ mode, payment_status: paid, invoice }: Stripe.Checkout.Session): boolean =>
   mode === 'payment' && paid === 'paid' && invoice === null
 
 function readCharges(session: Session, customer: string, signal: AbortSignal): Promise<Charged[]> {

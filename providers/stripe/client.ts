@@ -3,10 +3,11 @@ import { readAccount } from './account.ts'
 import { createCharges, mark } from './charges.ts'
 import { createCheckouts } from './checkouts.ts'
 import { billingOf } from './facts.ts'
+import { createInvoiceList } from './invoices.ts'
 import { createPlanChanges } from './plan-changes.ts'
 import { createPurchases } from './purchases.ts'
 import { digest, openSession } from './session.ts'
-import { idOf, money, ms } from './values.ts'
+import { idOf } from './values.ts'
 
 interface StripeSettings {
   secretKey: string
@@ -33,6 +34,7 @@ export function createStripe(settings: StripeSettings): BillingProvider {
   return {
     ...createCharges(session),
     ...createCheckouts(session),
+    ...createInvoiceList(session),
     ...createPlanChanges(session),
     ...createPurchases(session),
 
@@ -66,22 +68,6 @@ export function createStripe(settings: StripeSettings): BillingProvider {
         stripe.billingPortal.sessions.create({ customer: customerId, return_url: returnUrl }),
       )
       return { url }
-    },
-
-    async listInvoices(customerId, { limit, after }, signal) {
-      const place = { limit, ...(after !== null && { starting_after: after }) }
-      const { data, has_more: hasMore } = await session.ask({ about: 'invoice', signal }, (stripe) =>
-        stripe.invoices.list({ customer: customerId, ...place }),
-      )
-      const invoices = data.map(({ id, number, status, total, currency, created, hosted_invoice_url: url }) => ({
-        id,
-        number,
-        status: status ?? 'draft',
-        total: money(total, currency),
-        createdAt: ms(created),
-        url: url ?? null,
-      }))
-      return { invoices, hasMore }
     },
 
     async reportUsage({ customerId, meter, value, identifier, at }, signal) {

@@ -73,8 +73,9 @@ export function newPaymentIntent(created: number, given: NewPaymentIntent) {
 
 export function newCharge(created: number, intent: PaymentIntent, method: PaymentMethod, error: CardError | null) {
   const { card } = method
+  const id = newId('ch')
   return {
-    id: newId('ch'),
+    id,
     object: 'charge' as const,
     amount: intent.amount,
     amount_captured: error ? 0 : intent.amount,
@@ -123,7 +124,7 @@ export function newCharge(created: number, intent: PaymentIntent, method: Paymen
     },
     receipt_email: intent.receipt_email,
     receipt_number: null,
-    receipt_url: null,
+    receipt_url: error ? null : `https://pay.stripe.com/receipts/payment/${id}`,
     refunded: false,
     review: null,
     shipping: null,

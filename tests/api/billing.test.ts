@@ -164,19 +164,24 @@ test("invoices are Stripe's own, in its order and by its ids", async () => {
   await billingRows(database, organisationId, [scoutRow()])
   const invoice = (id: string) => ({
     id,
+    kind: 'invoice' as const,
     number: null,
     status: 'paid',
     total: { amount: 9_900, currency: 'USD' },
+    lines: ['1 × Scout'],
     createdAt: june.startsAt,
     url: null,
   })
   billing.listInvoices = async (customerId, { limit, after }) => {
     expect([customerId, limit]).toEqual([`cus_${organisationId}`, 1])
-    return { invoices: [invoice(after === null ? 'in_2' : 'in_1')], hasMore: after === null }
+    if (after === null) return { invoices: [invoice('in_2')], after: 'in_2.cs_1' }
+    expect(after).toBe('in_2.cs_1')
+    return { invoices: [invoice('in_1')], after: null }
   }
   const first = PageOf.parse((await read('/billing/invoices?limit=1')).body)
-  expect(first).toMatchObject({ data: [{ id: 'in_2', total: { amount: 9_900, currency: 'USD' } }], nextCursor: 'in_2' })
-  const second = PageOf.parse((await read('/billing/invoices?limit=1&cursor=in_2')).body)
+  const total = { amount: 9_900, currency: 'USD' }
+  expect(first).toMatchObject({ data: [{ id: 'in_2', total, lines: ['1 × Scout'] }], nextCursor: 'in_2.cs_1' })
+  const second = PageOf.parse((await read('/billing/invoices?limit=1&cursor=in_2.cs_1')).body)
   expect(second).toMatchObject({ data: [{ id: 'in_1' }], nextCursor: null })
   expect((await read('/billing/invoices?cursor=cus_1')).status).toBe(400)
 })

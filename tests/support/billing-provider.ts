@@ -41,7 +41,7 @@ export function standInBilling(): StandInBilling {
       lines: [{ text: 'Remaining time', amount: { amount: 5_000, currency: 'USD' } }],
       thenEachPeriod: { amount: 14_900, currency: 'USD' },
     }),
-    listInvoices: async () => ({ invoices: [], hasMore: false }),
+    listInvoices: async () => ({ invoices: [], after: null }),
     fetchAccount: async (customerId) => accounts.get(customerId) ?? null,
     unknownPrices: notAsked,
     changePrice: notAsked,

@@ -41,7 +41,7 @@ export async function callEverything(billing: BillingProvider, named: Named): Pr
   await billing.changePrice({ ...change, money: 'with_proration' }, 'change/1', neverAborted)
   await billing.buyNow({ customerId, priceId: 'price_pack', quantity: 2 }, 'top-up/1', neverAborted)
   await billing.refund({ paymentId, amount: 100 }, 'refund/1', neverAborted)
-  await billing.listInvoices(customerId, { limit: 5, after: paidInvoiceId }, neverAborted)
+  await billing.listInvoices(customerId, { limit: 5, after: `${paidInvoiceId}.` }, neverAborted)
   await billing.listSubscribers({ limit: 5, after: subscriptionId }, neverAborted)
   const use = { customerId, meter: 'searches', value: 3, identifier: 'use/1', at: Date.now() }
   await billing.reportUsage(use, neverAborted)

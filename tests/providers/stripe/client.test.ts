@@ -224,15 +224,66 @@ describe('an invoice', () => {
     const { customer } = await subscribed()
     await world.wait(70)
     const first = await billing.listInvoices(customer, { limit: 2, after: null }, neverAborted)
-    const after = first.invoices.at(-1)?.id ?? null
-    const second = await billing.listInvoices(customer, { limit: 2, after }, neverAborted)
-    expect([first.hasMore, second.hasMore]).toEqual([true, false])
+    const second = await billing.listInvoices(customer, { limit: 2, after: first.after }, neverAborted)
+    expect([first.after, second.after]).toEqual([expect.any(String), null])
     const listed = [...first.invoices, ...second.invoices]
     expect(listed.map(({ status }) => status)).toEqual(['paid', 'paid', 'paid'])
     const times = listed.map(({ createdAt }) => createdAt)
     expect(times).toEqual(times.toSorted((one, other) => other - one))
   })
+
+  test('is listed among what was bought without one, in its place whatever the size of a page', async () => {
+    const { customer, invoice } = await subscribed()
+    await world.wait(1)
+    const bought = [await checkedOut(customer)]
+    await checkedOut(customer, 'price_scout')
+    await world.wait(32)
+    bought.push(await checkedOut(customer))
+    const pages = async (limit: number) => {
+      const listed: Awaited<ReturnType<BillingProvider['listInvoices']>>['invoices'] = []
+      let after: string | null = null
+      do {
+        const page = await billing.listInvoices(customer, { limit, after }, neverAborted)
+        expect(page.invoices.length).toBeGreaterThan(0)
+        listed.push(...page.invoices)
+        after = page.after
+      } while (after !== null)
+      return listed
+    }
+    const all = await pages(100)
+    expect(all).toHaveLength(6)
+    for (const limit of [1, 2, 3, 5, 6]) expect(await pages(limit)).toEqual(all)
+    expect(all.at(-1)?.id).toBe(invoice)
+    expect(all.map(({ createdAt }) => createdAt)).toEqual(
+      all.map(({ createdAt }) => createdAt).toSorted((a, b) => b - a),
+    )
+    expect(all.filter(({ kind }) => kind === 'purchase')).toMatchObject(
+      bought.toReversed().map((id) => ({
+        id,
+        number: null,
+        status: 'paid',
+        total: { amount: 5_000, currency: 'USD' },
+        lines: ['1,000 credits'],
+        url: expect.stringMatching(/^https:.*receipts/),
+      })),
+    )
+    const refunded = await billing.refund({ paymentId: bought[0] ?? '', amount: null }, 'refund/1', neverAborted)
+    expect(refunded).toMatchObject({ amount: 5_000, status: 'succeeded' })
+  })
 })
+
+/** By a checkout; the id of its payment, if it is one. */
+async function checkedOut(customer: string, price = 'price_pack'): Promise<string> {
+  const { id } = await stripe.checkout.sessions.create({
+    mode: price === 'price_pack' ? 'payment' : 'subscription',
+    customer,
+    line_items: [{ price, quantity: 1 }],
+    success_url: 'https://example.com',
+  })
+  await happen('checkout.complete', { sessionId: id })
+  const { payment_intent: intent } = await stripe.checkout.sessions.retrieve(id)
+  return intent === null ? '' : idOf(intent)
+}
 
 describe('a refund', () => {
   test('is of the payment of an invoice, once under its key', async () => {
