@@ -44,6 +44,16 @@ async function findVersion(tx: Tx, key: string, version: number | null): Promise
   return row ?? null
 }
 
+/** What plans are called in their newest versions, by key; those that there are not are left out. */
+export async function planNames(tx: Tx, keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  if (keys.length === 0) return new Map()
+  const rows = await tx<{ key: string; name: string }[]>`
+    select plans.key, saved.definition ->> 'name' as name from plans
+    join plan_versions as saved on saved.plan_key = plans.key and saved.version = plans.version
+    where plans.key = any(${[...keys]}::text[])`
+  return new Map(rows.map(({ key, name }) => [key, name]))
+}
+
 /** The plan of each setting of a price that any version has named: for ever, since no other plan may name it. */
 export async function listPriceSettings(tx: Tx): Promise<{ setting: string; planKey: string }[]> {
   return tx<{ setting: string; planKey: string }[]>`

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { BillingEvent } from '../../db/billing-events.ts'
 import type { ChangeRequest } from '../../db/billing-requests.ts'
 import { limitedActs, limitPeriods } from '../../workflows/contracts/plans.ts'
 import {
@@ -122,15 +121,6 @@ export const Billing = z
   })
   .meta({ id: 'Billing' })
 
-export const BillingEventAnswer = z
-  .strictObject({
-    id: z.uuid(),
-    type: z.string().meta({ example: 'subscription.started' }),
-    at: moment,
-    details: z.record(z.string(), z.unknown()).meta({ description: 'Ids, amounts and codes; never people' }),
-  })
-  .meta({ id: 'BillingEvent' })
-
 export function timerAnswer({ key, at, what, isMovable }: Timer): z.input<typeof TimerAnswer> {
   return { key, at: iso(at), what, isMovable }
 }
@@ -150,25 +140,6 @@ export function pendingAnswer({ id, status, request, dueAt, createdAt }: ChangeR
     requestedAt,
   }
 }
-
-export function eventAnswer({ id, type, at, details }: BillingEvent): z.input<typeof BillingEventAnswer> {
-  return { id, type, at: at.toISOString(), details: withTimes(details) }
-}
-
-/** Stories count in ms since the epoch, people do not. */
-const moments: ReadonlySet<string> = new Set(['expiresAt', 'until', 'to'])
-
-function withTimes(details: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(details).map(([name, value]) => {
-      if (typeof value === 'number' && moments.has(name)) return [name, new Date(value).toISOString()]
-      return [name, isObject(value) ? withTimes(value) : value]
-    }),
-  )
-}
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 export const iso = (ms: number): string => new Date(ms).toISOString()
 export const isoOrNull = (ms: number | null | undefined): string | null =>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type BillingEvent, listBillingEvents } from '../../db/billing-events.ts'
+import type { BillingEvent } from '../../db/billing-events.ts'
 import { findBillingState } from '../../db/billing-states.ts'
 import type { Database } from '../../db/client.ts'
 import { findStripeCustomer } from '../../db/stripe-customers.ts'
@@ -7,9 +7,10 @@ import { Page, PageQuery } from '../paging.ts'
 import { ownOrNamed } from '../platform.ts'
 import { askProvider, type Refusals } from '../provider-calls.ts'
 import { type Endpoint, route } from '../route.ts'
-import { Billing, BillingEventAnswer, eventAnswer, iso, Money, TimerAnswer, timerAnswer } from './billing-answers.ts'
+import { Billing, iso, Money, TimerAnswer, timerAnswer } from './billing-answers.ts'
 import { billingAnswer, readBilling } from './billing-overview.ts'
 import { type BillingSource, billingOf } from './billing-source.ts'
+import { BillingEventAnswer, readTimeline } from './billing-timeline.ts'
 
 const tag = 'Billing'
 
@@ -109,9 +110,9 @@ are ours by POST /billing/timers/move.`,
       async handler(call) {
         const { limit, cursor = null, organisationId } = call.query
         const { as } = await ownOrNamed(database, call, organisationId)
-        const events = await as((tx) => listBillingEvents(tx, { limit: limit + 1, before: cursor }))
+        const { events, answers } = await as((tx) => readTimeline(tx, { limit: limit + 1, before: cursor }))
         const last = events.length > limit ? events[limit - 1] : undefined
-        return { body: { data: events.slice(0, limit).map(eventAnswer), nextCursor: last ? placeAfter(last) : null } }
+        return { body: { data: answers.slice(0, limit), nextCursor: last ? placeAfter(last) : null } }
       },
     }),
 

@@ -33,5 +33,10 @@ export function shownOf(
         amount: money((price.unit_amount ?? 0) * quantity, price.currency),
       })),
     })),
+    invoiceNumbers: Object.fromEntries(
+      [...open, ...account.paidInvoices].flatMap(({ invoice: { id, number } }) =>
+        number === null ? [] : [[id, number]],
+      ),
+    ),
   }
 }

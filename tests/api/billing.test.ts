@@ -160,6 +160,46 @@ test('the timeline is told in pages, the newest first, through events of one mom
   expect((await read('/billing/timeline?cursor=nothing', key)).status).toBe(400)
 })
 
+test('the timeline names the invoices and plans that ids stand for', async () => {
+  const { organisationId: owner, key } = await neighbour()
+  const scout = scoutRow()
+  const paid = { paidAt: 1, amount: 1, currency: 'USD' }
+  const line = { quantity: 1, subscription: null, share: 1, source: 'purchase' } as const
+  const open = { amountDue: 9_900, currency: 'USD', overdueSince: june.startsAt, lastAttemptAt: june.startsAt }
+  const untold = { lastAttemptCardId: null, nextAttemptAt: null, declineCode: null }
+  await billingRows(database, owner, [scout], {
+    facts: {
+      payments: [
+        { ...paid, id: 'in_1', lines: ['hunter', 'calls-60', 'hunter'].map((planKey) => ({ ...line, planKey })) },
+        { ...paid, id: 'pi_1', lines: [{ ...line, planKey: 'calls-60' }] },
+      ],
+      openInvoices: [{ ...open, ...untold, id: 'in_2', subscriptionId: scout.id }],
+    },
+    shown: { invoiceNumbers: { in_1: 'TL-0001', in_2: 'TL-0002' } },
+  })
+  const [hunter, calls] = [
+    { key: 'hunter', name: 'Hunter' },
+    { key: 'calls-60', name: '60 call minutes' },
+  ]
+  const told = [
+    { details: { paymentId: 'in_1' }, invoiceNumber: 'TL-0001', plans: [hunter, calls] },
+    { details: { paymentId: 'pi_1' }, invoiceNumber: null, plans: [calls] },
+    { details: { invoiceId: 'in_2' }, invoiceNumber: 'TL-0002', plans: [{ key: 'scout', name: 'Scout' }] },
+    { details: { notice: 'renewal', about: 'in_2' }, invoiceNumber: 'TL-0002', plans: [{ key: 'scout' }] },
+    { details: { invoiceId: 'in_3' }, invoiceNumber: null, plans: [] },
+    { details: { plans: ['price_gone'] }, invoiceNumber: null, plans: [{ key: 'price_gone', name: null }] },
+    { details: { planKey: 'hunter' }, invoiceNumber: null, plans: [hunter] },
+  ]
+  await database.as(owner, async (tx) => {
+    for (const [index, { details }] of told.entries()) {
+      await tx`
+        insert into billing_events (source_key, type, details, at)
+        values (${index}, 'event', ${tx.json(details)}, ${new Date(now.getTime() - index)})`
+    }
+  })
+  expect((await read('/billing/timeline', key)).body).toMatchObject({ data: told })
+})
+
 test("invoices are Stripe's own, in its order and by its ids", async () => {
   await billingRows(database, organisationId, [scoutRow()])
   const invoice = (id: string) => ({

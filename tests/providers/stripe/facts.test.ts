@@ -106,6 +106,9 @@ describe('an account is told as its facts:', () => {
     ])
     expect(shown.openInvoices).toMatchObject([{ due: { amount: 9_900, currency: 'USD' }, dueAt: null }])
     expect(shown.openInvoices[0]?.payUrl).toMatch(/^https:/)
+    const { data: invoices } = await stripe.invoices.list({ customer })
+    expect(invoices.map(({ status }) => status)).toEqual(['open', 'paid'])
+    expect(shown.invoiceNumbers).toEqual(Object.fromEntries(invoices.map(({ id, number }) => [id, number])))
     await wait(7)
     const later = (await account(customer)).facts
     expect(later.openInvoices).toMatchObject([{ overdueSince: failedAt }])
