@@ -51,6 +51,20 @@ export async function creditBalances(tx: Tx, now: Date): Promise<CreditBalance[]
     from credit_accounts order by type collate "C"`
 }
 
+/** All that any version of a plan brings or meters, and that the organisation has, or had, credits of. */
+export async function creditTypes(tx: Tx): Promise<string[]> {
+  const rows = await tx<{ type: string }[]>`
+    select type from (
+      select type from credit_accounts
+      union
+      select brought ->> 'type' from plan_versions, jsonb_array_elements(definition -> 'credits') as brought
+      union
+      select meter ->> 'type' from plan_versions, jsonb_array_elements(definition -> 'prices') as price,
+        jsonb_array_elements(price -> 'meters') as meter
+    ) as known order by type collate "C"`
+  return rows.map(({ type }) => type)
+}
+
 export interface CreditEntry {
   id: string
   kind: CreditEntryKind

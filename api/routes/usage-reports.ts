@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import { wakeCustomersBilling } from '../../db/billing-story.ts'
+import type { Tx } from '../../db/client.ts'
 import { burnUse, ToldMeanwhile } from '../../db/credit-ledger.ts'
+import { creditTypes } from '../../db/credit-lists.ts'
 import { CreditType } from '../../workflows/contracts/credits.schema.ts'
 import { mostCredits } from '../../workflows/contracts/credits.ts'
-import { Problem } from '../problem.ts'
+import { invalidInput, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
 
 const UsageReport = z
@@ -41,7 +43,7 @@ export function usageReportRoutes(): Endpoint[] {
       summary: 'Report what was used',
       description: `Burns credits, all or nothing: from the grants by their priority, then what expires first, then what was granted before what was
 bought. What the balance does not cover is metered where a subscription has a metered price for the type: its next invoice has it. Of any other
-type, such a use is answered 402 and burns nothing.`,
+type, such a use is answered 402 and burns nothing; a type that neither a plan nor the organisation has is answered 400 with those that there are.`,
       body: UsageReport,
       example: { key: 'call/2026-11-21/0042', type: 'call_seconds', amount: 184 },
       problems: ['payment_required', 'conflict'],
@@ -53,7 +55,7 @@ type, such a use is answered 402 and burns nothing.`,
             if (is === 'other') {
               throw new Problem('conflict', `Another use was reported under the key "${body.key}". Give each its own.`)
             }
-            if (is === 'short') throw tooFew(body, balance)
+            if (is === 'short') throw (await unknownType(tx, body)) ?? tooFew(body, balance)
             const told = { organisationId: caller.organisationId, requestId }
             const workflowIds = crossed ? await wakeCustomersBilling(tx, told, now) : []
             return { body: { ...body, balance, metered }, workflowIds }
@@ -65,6 +67,14 @@ type, such a use is answered 402 and burns nothing.`,
       },
     }),
   ]
+}
+
+/** A type that credits never come in is a slip, and nothing that one could buy; null: they do. */
+async function unknownType(tx: Tx, { type }: { type: string }): Promise<Problem | null> {
+  const known = await creditTypes(tx)
+  if (known.includes(type)) return null
+  const there = known.length > 0 ? `Give one of these: ${known.join(', ')}.` : 'Nothing in GET /plans brings credits.'
+  return invalidInput([{ pointer: '/type', detail: `There are no credits of the type "${type}". ${there}` }])
 }
 
 function tooFew({ type, amount }: { type: string; amount: number }, balance: number): Problem {

@@ -68,9 +68,25 @@ test('what the balance does not cover is answered 402 with what is missing, and 
       detail: expect.stringMatching(/^This takes 11 credits of the type scarce, with 10 left/),
     },
   ])
-  expect((await use({ key: 'unknown', type: 'never_had', amount: 1 })).status).toBe(402)
+  const { key } = await neighbour()
+  expect((await use({ key: 'sold', type: 'call_seconds', amount: 1 }, key)).status).toBe(402)
   await grant('scarce', 5, { source: 'purchase' })
   expect(await (await use(report)).json()).toEqual({ ...report, balance: 4, metered: 0 })
+})
+
+test('a type that there are no credits of is answered 400 with those that there are', async () => {
+  const { organisationId: id, key } = await neighbour()
+  const misspelt = async () => {
+    const response = await use({ key: 'slip', type: 'call_second', amount: 1 }, key)
+    return [response.status, await response.json()]
+  }
+  expect(await misspelt()).toMatchObject([
+    400,
+    { code: 'invalid_input', errors: [{ pointer: '/type', detail: expect.stringContaining(': call_seconds.') }] },
+  ])
+  const own = { type: 'own', amount: 1, sourceKey: 'own', source: 'manual', beginsPeriod: false } as const
+  await database.as(id, (tx) => grantCredits(tx, own, now))
+  expect(await misspelt()).toMatchObject([400, { detail: expect.stringContaining(': call_seconds, own.') }])
 })
 
 test('a balance tells its grants in the order in which they burn; what has expired is no more among them', async () => {
@@ -154,7 +170,7 @@ test("a neighbour's credits are neither seen nor used, and a key may do what it 
   await grant('own', 10)
   const { key } = await neighbour()
   expect(await (await ask('GET', '/credits', { key })).json()).toEqual({ data: [] })
-  expect((await use({ key: 'theirs', type: 'own', amount: 1 }, key)).status).toBe(402)
+  expect((await use({ key: 'theirs', type: 'own', amount: 1 }, key)).status).toBe(400)
   const reading = await keyWith(organisationId, ['credits:read'])
   expect((await use({ key: 'reading', type: 'own', amount: 1 }, reading)).status).toBe(403)
 })
