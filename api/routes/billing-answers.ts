@@ -107,6 +107,10 @@ export const Billing = z
         payUrl: z.string().nullable().meta({ description: 'Where a person pays it' }),
       }),
     ),
+    balanceAtStripe: Money.nullable().meta({
+      description:
+        'Above 0 in the customer\u2019s favour, such as what is left of a change to a smaller plan: coming invoices cost less by it. Below 0 it is owed, and comes on top. Null: nothing was billed yet',
+    }),
     disputes: z
       .array(z.strictObject({ id: stripeId, amount: Money, status: z.string(), evidenceDueAt: moment.nullable() }))
       .meta({ description: 'Payments that the bank of whoever paid has taken back, or may' }),

@@ -68,6 +68,7 @@ export function billingAnswer(rows: BillingRows, stripePrices: StripePrices): Bi
       dueAt: isoOrNull(dueAt),
       overdueSince: isoOrNull(overdue.get(invoice.id)),
     })),
+    balanceAtStripe: state?.shown.balance ?? null,
     disputes: (state?.shown.disputes ?? []).map(({ evidenceDueAt, ...dispute }) => ({
       ...dispute,
       evidenceDueAt: isoOrNull(evidenceDueAt),

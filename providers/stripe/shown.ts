@@ -1,4 +1,5 @@
-import type { Dispute, ShownBilling } from '../../activities/ports.ts'
+import type { Stripe } from 'stripe'
+import type { Dispute, Money, ShownBilling } from '../../activities/ports.ts'
 import type { Account, Invoiced } from './account.ts'
 import type { Paying } from './cards.ts'
 import { money, msOrNull } from './values.ts'
@@ -38,5 +39,11 @@ export function shownOf(
         number === null ? [] : [[id, number]],
       ),
     ),
+    balance: balanceOf(account.customer),
   }
+}
+
+/** Stripe counts what the customer owes. */
+function balanceOf({ balance, currency }: Stripe.Customer): Money | null {
+  return currency ? money(0 - balance, currency) : null
 }

@@ -37,6 +37,7 @@ test('an organisation that never bought anything has the state none, and nothing
       entitlements: null,
       credits: [],
       openInvoices: [],
+      balanceAtStripe: null,
       disputes: [],
       card: null,
       pendingChange: null,
@@ -74,6 +75,7 @@ test('one object tells what is subscribed to, used, owed and to come', async () 
     shown: {
       card: { brand: 'visa', last4: '4242', expiresAt: june.endsAt },
       openInvoices: [{ id: 'in_1', number: 'A-1', due, dueAt: null, payUrl: 'https://pay.example.com/1' }],
+      balance: { amount: 5_000, currency: 'USD' },
     },
   })
   await database.as(owner, async (tx) => {
@@ -119,6 +121,7 @@ test('one object tells what is subscribed to, used, owed and to come', async () 
     },
     credits: [{ type: 'call_seconds', balance: 60 }],
     openInvoices: [{ id: 'in_1', due, dueAt: null, overdueSince: '2026-06-01T00:00:00.000Z' }],
+    balanceAtStripe: { amount: 5_000, currency: 'USD' },
     card: { brand: 'visa', last4: '4242' },
     switches: [{ name: 'noDunning', reason: 'Pays late', author: 'key:1', since: now.toISOString() }],
   })

@@ -154,8 +154,10 @@ export interface ShownBilling {
   openInvoices: { id: string; number: string | null; due: Money; dueAt: number | null; payUrl: string | null }[]
   disputes: { id: string; amount: Money; status: string; evidenceDueAt: number | null }[]
   subscriptions: { id: string; prices: { priceId: string; quantity: number; amount: Money }[] }[]
-  /** Of invoices that are open or paid, by id. Left out: seen before it was asked for. */
+  /** Of invoices that are open or paid, by id. Left out, like the next: seen before it was asked for. */
   invoiceNumbers?: Readonly<Record<string, string>>
+  /** What coming invoices cost less by or, below 0, more; null: nothing was billed yet. */
+  balance?: Money | null
 }
 
 /** What stands in no fact of Stripe's. */

@@ -256,6 +256,19 @@ describe('an account is told as its facts:', () => {
     expect(decide(facts)).toMatchObject({ subscriptions: [{ state: 'ended' }], access: 'none' })
   })
 
+  test('a balance, above 0 in favour of the customer', async () => {
+    const { id } = await stripe.customers.create()
+    expect((await account(id)).shown.balance).toBeNull()
+    const { customer, subscription } = await subscribed('price_hunter')
+    expect((await account(customer)).shown.balance).toEqual({ amount: 0, currency: 'USD' })
+    const { items } = await stripe.subscriptions.retrieve(subscription)
+    const smaller = { items: [{ id: items.data[0]?.id ?? '', price: 'price_scout' }] }
+    await stripe.subscriptions.update(subscription, { ...smaller, proration_behavior: 'always_invoice' })
+    expect((await account(customer)).shown.balance).toEqual({ amount: 15_000, currency: 'USD' })
+    await stripe.customers.update(customer, { balance: 700 })
+    expect((await account(customer)).shown.balance).toEqual({ amount: -700, currency: 'USD' })
+  })
+
   test('collection that is paused', async () => {
     const { customer, subscription } = await subscribed('price_scout')
     const resumes = Math.floor(begin / 1000) + 5 * seconds.day
