@@ -1,5 +1,5 @@
 import type { ActEnd } from '../../db/billing-acts.ts'
-import { endRequest, lockRequest } from '../../db/billing-requests.ts'
+import { endRequest, lockRequest, type Requested } from '../../db/billing-requests.ts'
 import { findBillingState } from '../../db/billing-states.ts'
 import type { Tx } from '../../db/client.ts'
 import { meterOfPrices } from '../../db/plan-of-price.ts'
@@ -80,9 +80,7 @@ export async function applyWaitingChange(
     requested: await lockRequest(tx, requestId),
     last: await findBillingState(tx),
   }))
-  if (requested?.status !== 'waiting' || requested.request.kind !== 'change_plan') {
-    return { status: 'done', outcome: 'withdrawn' }
-  }
+  if (requested?.status !== 'waiting' || requested.request.kind !== 'change_plan') return endedBefore(requested)
   const { request, dueAt } = requested
   const subscription = last?.facts.subscriptions.find(({ id }) => id === request.subscriptionId)
   const isLate = subscription?.items.some(({ period }) => period.startsAt > (dueAt?.getTime() ?? 0)) ?? false
@@ -93,4 +91,10 @@ export async function applyWaitingChange(
   const end = { status: isMade ? 'done' : 'refused', reason, declineCode } as const
   await database.as(organisationId, (tx) => endRequest(tx, requestId, end, now))
   return { status: isMade ? 'done' : 'failed', outcome: declineCode }
+}
+
+/** By an attempt that was killed before it could say so, or by whoever has taken it back. */
+function endedBefore(requested: Requested | null): ActEnd {
+  if (requested?.status === 'refused') return { status: 'failed', outcome: requested.declineCode ?? requested.reason }
+  return { status: 'done', outcome: requested?.status === 'done' ? null : 'withdrawn' }
 }

@@ -147,7 +147,7 @@ export async function billingStories(began = new Date('2026-06-01T10:00:00Z'), o
         return settle()
       },
       /** From now on the bank says no to the card that the customer pays with; null: no longer. */
-      async declineCard(declineCode: string | null = 'insufficient_funds') {
+      async declineCard(declineCode: string | null = 'generic_decline') {
         const { card } = await this.facts()
         await sandbox.happen('stripe', { type: 'card.decline', paymentMethod: card?.id, declineCode })
       },

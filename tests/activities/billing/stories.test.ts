@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Act } from '../../../workflows/contracts/subscriptions.ts'
 import { billingStories } from '../../support/billing-story.ts'
 
 const stories = await billingStories()
@@ -128,6 +129,15 @@ test('a change of plan is charged at once or not made at all, and one for the en
   await one.wait(25)
   const end = await one.facts()
   expect(end.subscriptions[0]?.items.map(({ planKey }) => planKey)).toEqual(['scout'])
+  // Killed before the act had ended: the next attempt finds the change made.
+  const { organisationId } = one
+  const [made] = await one.as(
+    (tx) => tx<{ act: Act }[]>`
+      update billing_acts set status = 'doing', ended_at = null where act ->> 'is' = 'change_plan' returning act`,
+  )
+  if (made) await stories.activities.performAct({ organisationId, act: made.act, now: stories.clock().getTime() })
+  const ended = await one.as((tx) => tx`select status, outcome from billing_acts where act ->> 'is' = 'change_plan'`)
+  expect([...ended]).toEqual([{ status: 'done', outcome: null }])
   // The period that followed was invoiced by the new plan.
   const invoices = await stories.billing.listInvoices(
     one.customerId,
