@@ -1,8 +1,8 @@
 import type { Tx } from './client.ts'
 
-/** What a reservation has given back to grants that had expired before. */
+/** What has given back to grants that had expired before. */
 interface Cause {
-  reservationId: string
+  id: string
   sourceKey: string
   at: Date
 }
@@ -16,7 +16,7 @@ export async function expireGrants(tx: Tx, accountId: string, now: Date, cause?:
     with due as (
       select id, remaining, least(remaining, rolls_over) as rolled, priority, expires_at, rolls_over_until,
         case when expired_at is null then 'expire/' || id else ${cause?.sourceKey ?? null} end as source_key,
-        'rollover/' || id || case when expired_at is null then '' else '/' || ${cause?.reservationId ?? null}::text end as rollover_key,
+        'rollover/' || id || case when expired_at is null then '' else '/' || ${cause?.id ?? null}::text end as rollover_key,
         case when expired_at is null then expires_at else greatest(expires_at, ${cause?.at ?? null}) end as at
       from credit_grants
       where account_id = ${accountId} and not is_spent and (expires_at <= ${now} or expired_at is not null)
@@ -66,7 +66,7 @@ export async function giveBack(
       update credit_accounts set balance = balance + (select coalesce(sum(amount), 0) from parts) where id = ${accountId}
     )
     update credit_grants set remaining = remaining + parts.amount from parts where credit_grants.id = parts.grant_id`
-  await expireGrants(tx, accountId, at, { reservationId: id, sourceKey, at })
+  await expireGrants(tx, accountId, at, { id, sourceKey, at })
   await repay(tx, accountId, sourceKey, at)
 }
 

@@ -45,6 +45,7 @@ function sentence(type: string, details: BillingEvent['details']): string {
     case 'invoice.failed':
       return `${money(due)}: ${declineCode}`
     case 'invoice.refunded':
+    case 'invoice.refund_failed':
       return money(refunded)
     case 'billing.charge':
       return `${because}: ${outcome}`

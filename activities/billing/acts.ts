@@ -1,6 +1,7 @@
 import { type ActEnd, beginAct, endAct, nextAttempt } from '../../db/billing-acts.ts'
 import type { Tx } from '../../db/client.ts'
-import { clawBack, grantCredits } from '../../db/credits.ts'
+import { clawBack, giveBackClawed } from '../../db/credit-returns.ts'
+import { grantCredits } from '../../db/credits.ts'
 import type { MessageStatus } from '../../workflows/contracts/sending.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import { decisionTime } from '../clock.ts'
@@ -38,13 +39,17 @@ export function createBillingActActivities(world: BillingActWorld) {
       const { organisationId, act } = due
       const as = <T>(work: (tx: Tx) => Promise<T>) => database.as(organisationId, work)
       const begunAt = decisionTime(clock, due.now)
-      const { attempt, isEnded } = await as((tx) => beginAct(tx, act, begunAt))
-      if (isEnded) return
       const inRows = withinRows(act)
       if (inRows) {
-        await as(async (tx) => endAct(tx, act, await inRows(tx, begunAt), begunAt))
+        // As a whole or not at all: so what is remembered of it is what was done, whatever was decided anew meanwhile.
+        await as(async (tx) => {
+          const { isEnded } = await beginAct(tx, act, begunAt)
+          if (!isEnded) await endAct(tx, act, await inRows(tx, begunAt), begunAt)
+        })
         return
       }
+      const { attempt, isEnded } = await as((tx) => beginAct(tx, act, begunAt))
+      if (isEnded) return
       try {
         const end = await outside(due, keyOf(act.key, attempt))
         await as((tx) => endAct(tx, act, end, begunAt))
@@ -101,10 +106,18 @@ export function withinRows(act: Act): ((tx: Tx, now: Date) => Promise<ActEnd>) |
     const { key, grantKey, amount } = act
     return async (tx, now) => {
       const taken = await clawBack(tx, { grantKey, amount, sourceKey: key }, now)
-      return taken.is === 'taken' ? done : { status: 'done', outcome: 'nothing_left' }
+      return taken.is === 'taken' ? done : nothingLeft
+    }
+  }
+  if (act.is === 'give_back_credits') {
+    const { key, grantKey, amount } = act
+    return async (tx, now) => {
+      const given = await giveBackClawed(tx, { grantKey, amount, sourceKey: key }, now)
+      return given.is === 'given' ? done : nothingLeft
     }
   }
   return null
 }
 
 const done: ActEnd = { status: 'done', outcome: null }
+const nothingLeft: ActEnd = { status: 'done', outcome: 'nothing_left' }

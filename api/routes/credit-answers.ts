@@ -38,8 +38,7 @@ export const Entry = z
   .strictObject({
     id: z.uuid(),
     kind: z.enum(creditEntryKinds).meta({
-      description: `\`reserved\` and \`released\`: for an act under way, and what it did not take. \`repaid\`: a grant has paid for what was owed.
-\`clawed_back\`: its payment was taken back.`,
+      description: `\`reserved\` and \`released\`: for an act under way, and what it did not take. \`repaid\`: a grant has paid for what was owed, or has that back. \`clawed_back\`: its payment was taken back. \`given_back\`: its payment came again after all.`,
     }),
     amount: z.int().meta({ description: 'Below zero: it left the balance' }),
     grantId: z.uuid().nullable().meta({ description: 'Null: a debt, or its payment' }),

@@ -53,6 +53,8 @@ create table credit_grants (
   -- Gone without having been used, and taken back with its payment: neither can be taken back once more.
   expired bigint not null default 0 check (expired >= 0),
   clawed_back bigint not null default 0 check (clawed_back between 0 and amount),
+  -- What is to be taken back: more than was, where that had expired before.
+  to_claw_back bigint not null default 0 check (to_claw_back >= clawed_back),
   granted_at timestamptz not null,
   created_at timestamptz not null default now(),
   check (rolls_over = 0 or coalesce(rolls_over_until > expires_at, false))
@@ -92,7 +94,7 @@ create table credit_entries (
   organisation_id uuid not null default current_organisation(),
   account_id uuid not null references credit_accounts,
   grant_id uuid references credit_grants,
-  kind text not null check (kind in ('granted', 'burned', 'reserved', 'released', 'expired', 'repaid', 'clawed_back')),
+  kind text not null check (kind in ('granted', 'burned', 'reserved', 'released', 'expired', 'repaid', 'clawed_back', 'given_back')),
   amount bigint not null check (amount <> 0),
   source_key text not null check (length(source_key) between 1 and 300),
   at timestamptz not null,
@@ -100,6 +102,7 @@ create table credit_entries (
 );
 create unique index credit_entries_source on credit_entries (organisation_id, source_key, kind, grant_id) nulls not distinct;
 create index credit_entries_newest on credit_entries (account_id, id desc);
+create index credit_entries_taken on credit_entries (account_id) where kind in ('repaid', 'clawed_back', 'given_back');
 call isolate_by_organisation('credit_entries');
 grant select, insert on credit_entries to throughline_app;
 
@@ -147,6 +150,7 @@ declare
   account credit_accounts;
   part record;
   open bigint := wanted;
+  by_others bigint := 0;
 begin
   if wanted <= 0 then raise exception 'credits are taken by whole units'; end if;
   select * into account from credit_accounts where type = of_type for no key update;
@@ -163,7 +167,8 @@ begin
   if account.balance < wanted and not on_credit then return; end if;
 
   for part in
-    select id, remaining as amount from credit_grants where credit_grants.account_id = account.id and not is_spent
+    select id, remaining as amount, paying_first is not null and coalesce(rolled_from, id) <> paying_first as is_other
+    from credit_grants where credit_grants.account_id = account.id and not is_spent
     -- What is taken back comes to the same whether it is heard of before or after a later grant, since that one pays last, or what is owed.
     order by coalesce(rolled_from, id) is not distinct from paying_first desc, case when paying_first is not null then granted_at end,
       priority, expires_at nulls last, source in ('purchase', 'top_up'), granted_at, id
@@ -171,13 +176,19 @@ begin
     part.amount := least(part.amount, open);
     update credit_grants set remaining = remaining - part.amount where id = part.id;
     insert into credit_entries (account_id, grant_id, kind, amount, source_key, at)
-      values (account.id, part.id, entry_kind, -part.amount, entry_key, moment);
+      values (account.id, part.id, case when part.is_other then 'repaid' else entry_kind end, -part.amount, entry_key, moment);
     open := open - part.amount;
+    if part.is_other then by_others := by_others + part.amount; end if;
     exit when open = 0;
   end loop;
-  if open > 0 then
+  if open + by_others > 0 then
     insert into credit_entries (account_id, kind, amount, source_key, at)
-      values (account.id, entry_kind, -open, entry_key, moment);
+      values (account.id, entry_kind, -(open + by_others), entry_key, moment);
+  end if;
+  -- What others pay of what is taken back was owed, if only for this moment: what pays it now or later is told alike.
+  if by_others > 0 then
+    insert into credit_entries (account_id, kind, amount, source_key, at)
+      values (account.id, 'repaid', by_others, entry_key, moment);
   end if;
   balance := account.balance - wanted;
   update credit_accounts set balance = account.balance - wanted, owed = owed + open,

@@ -1,23 +1,19 @@
-import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Tx } from '../../db/client.ts'
 import { burnUse } from '../../db/credit-ledger.ts'
-import { creditBalances } from '../../db/credit-lists.ts'
 import { releaseReservation, reserveCredits, settleReservation } from '../../db/credit-reservations.ts'
+import { clawBack, giveBackClawed } from '../../db/credit-returns.ts'
 import { saveTopUp } from '../../db/credit-top-ups.ts'
-import { clawBack, grantCredits, type NewGrant } from '../../db/credits.ts'
+import { grantCredits, type NewGrant } from '../../db/credits.ts'
 import { saveMeteredTypes } from '../../db/metered-usage.ts'
-import { createOrganisation } from '../../db/organisations.ts'
 import { topUpCalls } from '../support/billing-situations.ts'
-import { creditModel } from '../support/credit-model.ts'
 import { testOrganisation } from '../support/organisation.ts'
 
-const { database, system, organisationId } = await testOrganisation()
+const { database, organisationId } = await testOrganisation()
 const as = <T>(work: (tx: Tx) => Promise<T>) => database.as(organisationId, work)
 
 const noon = new Date('2026-11-21T12:00:00Z')
 const hoursOn = (hours: number) => new Date(noon.getTime() + hours * 3_600_000)
-const type = 'calls'
 
 let made = 0
 const keyOf = (what: string) => `${what}/${(made += 1)}`
@@ -29,9 +25,8 @@ const burn = (of: string, amount: number, now = noon) =>
   as((tx) => burnUse(tx, { type: of, amount, key: keyOf('burn') }, now))
 
 /** The balance three times: as the account caches it, as the grants have it, and as the ledger sums it up. */
-async function balances(of: string, id = organisationId): Promise<[number, number, number]> {
-  const [row] = await database.as(
-    id,
+async function balances(of: string): Promise<[number, number, number]> {
+  const [row] = await as(
     (tx) => tx<{ cached: number; granted: number; summed: number }[]>`
       select balance as cached,
         (select coalesce(sum(remaining), 0)::bigint from credit_grants where account_id = accounts.id) - owed as granted,
@@ -230,121 +225,36 @@ test('credits are burned by whole units alone', async () => {
   expect(await balances('whole')).toEqual([10, 10, 10])
 })
 
-const act = fc.constantFrom('a', 'b', 'c', 'd')
-const amount = fc.integer({ min: 1, max: 120 })
-const command = fc.oneof(
-  fc.record({
-    do: fc.constant('grant' as const),
-    key: fc.constantFrom('g1', 'g2', 'g3', 'g4', 'g5', 'g6'),
-    amount,
-    priority: fc.integer({ min: 1, max: 3 }),
-    isPurchased: fc.boolean(),
-    lasts: fc.option(fc.integer({ min: 1, max: 40 })),
-    most: fc.integer({ min: 0, max: 60 }),
-  }),
-  fc.record({ do: fc.constant('burn' as const), amount }),
-  fc.record({ do: fc.constant('meter' as const), isOn: fc.boolean() }),
-  fc.record({
-    do: fc.constant('reserve' as const),
-    act,
-    amount: fc.constantFrom(7, 30, 90),
-    lasts: fc.integer({ min: 1, max: 20 }),
-  }),
-  fc.record({ do: fc.constant('settle' as const), act, amount }),
-  fc.record({ do: fc.constant('release' as const), act }),
-  fc.record({ do: fc.constant('clawBack' as const), key: fc.constantFrom('g1', 'g2', 'g3'), amount }),
-  fc.record({ do: fc.constant('wait' as const), hours: fc.integer({ min: 1, max: 15 }) }),
-)
-
-type Command = typeof command extends fc.Arbitrary<infer C> ? C : never
-
-/** An organisation's ledger beside one kept in memory. */
-async function twoLedgers() {
-  const { id } = await createOrganisation(system, 'Ledger', 'US')
-  const own = <T>(work: (tx: Tx) => Promise<T>) => database.as(id, work)
-  const model = creditModel()
-  let clawed = 0
-
-  /** Does it to both, and holds what they answer to be the same. */
-  async function run(one: Command, hours: number): Promise<void> {
-    const now = hoursOn(hours)
-    if (one.do === 'grant') {
-      const { key, priority, isPurchased, lasts, most } = one
-      const end = lasts === null ? null : hours + lasts
-      const rollsOver = end === null || most === 0 ? null : { most, until: end + 10 }
-      model.grant({ key, remaining: one.amount, priority, expiresAt: end, isPurchased, rollsOver }, hours)
-      const source = isPurchased ? 'purchase' : 'plan'
-      const rolls = rollsOver && { most, until: hoursOn(rollsOver.until) }
-      const expiresAt = end === null ? null : hoursOn(end)
-      const terms = { type, source, priority, expiresAt, rollsOver: rolls, beginsPeriod: false } as const
-      await own((tx) => grantCredits(tx, { ...terms, amount: one.amount, sourceKey: key }, now))
-    } else if (one.do === 'burn') {
-      const { is, metered } = await own((tx) => burnUse(tx, { type, amount: one.amount, key: keyOf('burn') }, now))
-      expect(is === 'taken' ? metered : null).toBe(model.burn(one.amount, hours))
-    } else if (one.do === 'meter') {
-      model.meter(one.isOn)
-      await own((tx) => saveMeteredTypes(tx, one.isOn ? [{ type, event: 'calls' }] : [], now))
-    } else if (one.do === 'reserve') {
-      const reservation = { type, amount: one.amount, actKey: one.act, lastsMs: one.lasts * hour }
-      const { is } = await own((tx) => reserveCredits(tx, reservation, now))
-      expect(is).toBe(model.reserve(one.act, one.amount, hours + one.lasts, hours))
-    } else if (one.do === 'settle') {
-      const { is } = await own((tx) => settleReservation(tx, one.act, one.amount, now))
-      expect(is).toBe(model.settle(one.act, one.amount, hours))
-    } else if (one.do === 'release') {
-      expect(await own((tx) => releaseReservation(tx, one.act, now))).toBe(model.release(one.act, hours))
-    } else if (one.do === 'clawBack') {
-      clawed += 1
-      const claim = { grantKey: one.key, amount: one.amount, sourceKey: `refund/${clawed}` }
-      const { is } = await own((tx) => clawBack(tx, claim, now))
-      expect(is === 'taken').toBe(model.clawBack(one.key, one.amount, hours))
-    }
-  }
-
-  async function compare(hours: number): Promise<void> {
-    await own((tx) => creditBalances(tx, hoursOn(hours))) // a look, which writes down what has expired
-    const [used] = await own((tx) => tx<{ all: number }[]>`select coalesce(sum(metered), 0)::bigint as all from usage`)
-    expect(used?.all).toBe(model.metered())
-    const expected = model.balance(hours)
-    expect(await balances(type, id)).toEqual([expected, expected, expected])
-    const rows = await own(
-      (tx) => tx<{ key: string; remaining: number; summed: number }[]>`
-        select original.source_key as key, sum(family.remaining)::bigint as remaining, sum((
-          select coalesce(sum(amount), 0) from credit_entries where grant_id = family.id
-        ))::bigint as summed
-        from credit_grants as original join credit_grants as family on family.id = original.id or family.rolled_from = original.id
-        where original.rolled_from is null group by original.source_key`,
+test('what has paid for what was taken back has it again, the newest first, and of what expired meanwhile what rolls over', async () => {
+  const june = keyOf('june')
+  const left = async () => {
+    const rows = await as(
+      (tx) => tx<{ source: string; remaining: number }[]>`
+        select source, remaining from credit_grants join credit_accounts on credit_accounts.id = account_id
+        where type = 'returning' and not is_spent order by source, remaining`,
     )
-    expect(Object.fromEntries(rows.map(({ key, remaining }) => [key, remaining]))).toEqual(model.remaining())
-    for (const { remaining, summed } of rows) expect(summed).toBe(remaining)
+    return rows.map(({ source, remaining }) => [source, remaining])
   }
-  return { run, compare }
-}
-
-/** Does all of it to both, and looks at what has come of it each time, or once long after. */
-async function live(commands: Command[], { looksEachTime }: { looksEachTime: boolean }): Promise<void> {
-  const ledgers = await twoLedgers()
-  let hours = 0
-  for (const one of commands) {
-    if (one.do === 'wait') hours += one.hours
-    else await ledgers.run(one, hours)
-    if (looksEachTime) await ledgers.compare(hours)
-  }
-  await ledgers.compare(hours + 100)
-}
-
-test('whatever happens in whatever order, each grant has what one would keep in one’s head, and balances are sums', async () => {
-  const life = fc.array(command, { minLength: 5, maxLength: 40 })
-  await fc.assert(
-    fc.asyncProperty(life, (commands) => live(commands, { looksEachTime: true })),
-    { numRuns: 60 },
-  )
-})
-
-test('a balance does not depend on who looked at it when', async () => {
-  const life = fc.array(command, { minLength: 5, maxLength: 20 })
-  await fc.assert(
-    fc.asyncProperty(life, (commands) => live(commands, { looksEachTime: false })),
-    { numRuns: 60 },
-  )
+  await grant('returning', 100, { sourceKey: june, expiresAt: hoursOn(1), rollsOver: { most: 30, until: hoursOn(9) } })
+  await burn('returning', 40)
+  await as((tx) => clawBack(tx, { grantKey: june, amount: 100, sourceKey: 'refund/june' }, noon))
+  expect(await balances('returning')).toEqual([-40, -40, -40])
+  await grant('returning', 50, { source: 'purchase' }, hoursOn(2))
+  expect(await left()).toEqual([['purchase', 10]])
+  const giveBack = (amount: number, sourceKey: string) =>
+    as((tx) => giveBackClawed(tx, { grantKey: june, amount, sourceKey }, hoursOn(3)))
+  expect(await giveBack(50, 'failed/part')).toEqual({ is: 'given', amount: 50 })
+  expect(await giveBack(50, 'failed/part')).toEqual({ is: 'known' })
+  expect(await left()).toEqual([
+    ['purchase', 50],
+    ['rollover', 10],
+  ])
+  expect(await giveBack(80, 'failed/rest')).toEqual({ is: 'given', amount: 50 })
+  expect(await giveBack(80, 'failed/more')).toEqual({ is: 'known' })
+  expect(await left()).toEqual([
+    ['purchase', 50],
+    ['rollover', 10],
+    ['rollover', 20],
+  ])
+  expect(await balances('returning')).toEqual([80, 80, 80])
 })

@@ -9,6 +9,7 @@ import {
   type BillingDecision,
   type BillingMemory,
   builtInBillingPolicy,
+  takenBackBy,
 } from '../../workflows/contracts/subscriptions.ts'
 import { decideBilling } from '../../workflows/rules/billing-decision.ts'
 import { differingFacts, noFacts } from '../../workflows/rules/billing-differences.ts'
@@ -96,7 +97,11 @@ export function storyInMemory({ organisationId, customerId, billing, now, inLedg
       const inRows = withinRows(act)
       if (inRows) await inLedger((tx) => inRows(tx, new Date(now())))
     }
-    memory = { ...memory, done: [...memory.done, act.key] }
+    memory = {
+      ...memory,
+      done: [...memory.done, act.key],
+      takenBack: [...memory.takenBack, ...takenBackBy(act)],
+    }
   }
 
   function remember(invoiceId: string, cardId: string): void {

@@ -20,6 +20,9 @@ const kinds = [
   'changePlanLater',
   'cancel',
   'refund',
+  'refund',
+  'refundFails',
+  'refundFails',
   'dispute',
   'endDispute',
   'payNow',
@@ -156,6 +159,11 @@ const steps: Record<Step['is'], (chance: Chance) => Promise<void>> = {
     const payment = among(paid(facts))
     const amount = payment && pick % 3 === 0 ? Math.ceil(payment.amount / 3) : null
     if (payment) await billing.refund({ paymentId: payment.id, amount }, key, never())
+  },
+  async refundFails({ happen, facts, among }) {
+    const succeeded = facts.refunds.filter(({ status }) => status === 'succeeded')
+    const largest = succeeded.toSorted((one, other) => one.amount - other.amount || one.at - other.at)
+    await happen({ type: 'refund.fail', refundId: among(largest)?.id ?? '' })
   },
   async dispute({ happen, facts, pick, among }) {
     const id = among(paid(facts))?.id ?? ''

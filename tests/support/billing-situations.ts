@@ -120,6 +120,7 @@ export const forgotten: BillingMemory = {
   changes: [],
   switches: {},
   movedTimers: {},
+  takenBack: [],
 }
 
 export const situation = (

@@ -3,6 +3,7 @@ import { createBillingLookActivities } from '../../activities/billing/look.ts'
 import { createPayers } from '../../activities/billing/payers.ts'
 import { createBillingRequestActivities } from '../../activities/billing/requests.ts'
 import type { BillingFacts, BillingProvider } from '../../activities/ports.ts'
+import { burnUse } from '../../db/credit-ledger.ts'
 import { type StandInPrice, standInPriceIds, standInPrices } from '../../dev/stripe-prices.ts'
 import { createStripe } from '../../providers/stripe/client.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
@@ -183,6 +184,7 @@ export async function billingStories(began = new Date('2026-06-01T10:00:00Z'), o
           (tx) => tx<{ stripeId: string; state: string; access: string }[]>`
           select stripe_id, state, access from subscriptions order by created_at, stripe_id`,
         ),
+      use: (key: string, amount: number) => as((tx) => burnUse(tx, { key, type: 'call_seconds', amount }, clock())),
       balances: () =>
         as((tx) => tx<{ type: string; balance: number }[]>`select type, balance from credit_accounts order by type`),
       timeline: () =>

@@ -10,6 +10,7 @@ import {
   type SubscriptionFacts,
   stripeStatuses,
   type Timer,
+  takenBackBy,
 } from '../../workflows/contracts/subscriptions.ts'
 import {
   began,
@@ -38,6 +39,8 @@ export const kindsOfHappening = [
   'disputeOpens',
   'disputeMoves',
   'refund',
+  'refundFails',
+  'disputeTurns',
   'switch',
   'change',
   'moveTimer',
@@ -92,7 +95,8 @@ export class BillingWorld {
   act(act: Act, at: number): void {
     const { memory } = this
     if (memory.done.includes(act.key)) throw new Error(`${act.key} comes twice`)
-    this.memory = { ...memory, done: [...memory.done, act.key] }
+    const takenBack = [...memory.takenBack, ...takenBackBy(act)]
+    this.memory = { ...memory, done: [...memory.done, act.key], takenBack }
     if (act.is === 'change_plan') {
       this.memory.changes = memory.changes.filter(({ id }) => id !== act.changeId)
     } else if (act.is === 'charge') {
@@ -233,6 +237,20 @@ const happenings: Record<Happening['is'], (world: BillingWorld, chance: Chance) 
     if (!payment) return
     const refund = { id: world.name('re'), paymentId: payment.id, amount: pick * 7, status: 'succeeded' as const, at }
     world.facts = { ...world.facts, refunds: [...world.facts.refunds, refund] }
+  },
+  refundFails: (world, { among }) => {
+    const { refunds } = world.facts
+    const failing = among(refunds.filter(({ status }) => status === 'succeeded'))
+    world.facts = {
+      ...world.facts,
+      refunds: refunds.map((one) => (one === failing ? { ...one, status: 'failed' as const } : one)),
+    }
+  },
+  disputeTurns: (world, { pick, among }) => {
+    const { disputes } = world.facts
+    const turning = among(disputes.filter(({ status }) => status === 'lost' || status === 'won'))
+    const status = pick % 2 === 0 ? 'won' : 'under_review'
+    world.facts = { ...world.facts, disputes: disputes.map((one) => (one === turning ? { ...one, status } : one)) }
   },
   switch: (world, { among }) => {
     const which = among(operatorSwitches) ?? 'noDunning'

@@ -10,12 +10,17 @@ export interface ModelGrant {
   order: number
   /** The grant that was given; of what has rolled over, the one that it was. */
   family: string
-  /** Of the whole family: given, and gone without use or taken back. */
+  /** Of the whole family: given, gone without use, taken back, and what was to be. */
   given: number
-  lost: number
+  expired: number
+  clawed: number
+  toClaw: number
+  /** What it has paid for its own family, and of what was owed otherwise. */
+  own: number
+  lent: number
 }
 
-type GivenGrant = Omit<ModelGrant, 'grantedAt' | 'order' | 'family' | 'given' | 'lost'>
+type GivenGrant = Pick<ModelGrant, 'key' | 'remaining' | 'priority' | 'expiresAt' | 'isPurchased' | 'rollsOver'>
 
 interface Held {
   parts: { grant: ModelGrant; amount: number }[]
@@ -43,12 +48,15 @@ export function creditModel() {
     inOrder(grants.filter(({ remaining, expiresAt }) => remaining > 0 && (expiresAt === null || expiresAt > now)))
 
   function put(grant: GivenGrant, grantedAt: number, family = grant.key): void {
-    grants.push({ ...grant, grantedAt, order: grants.length, family, given: grant.remaining, lost: 0 })
+    const given = { grantedAt, order: grants.length, family, given: grant.remaining }
+    grants.push({ ...grant, ...given, expired: 0, clawed: 0, toClaw: 0, own: 0, lent: 0 })
   }
 
   /** Whatever is there pays what is owed. */
   function repay(): void {
-    owed = takeFrom(inOrder(grants), owed).open
+    const { parts, open } = takeFrom(inOrder(grants), owed)
+    for (const { grant, amount } of parts) grant.lent += amount
+    owed = open
   }
 
   function takeFrom(sources: ModelGrant[], wanted: number) {
@@ -94,7 +102,7 @@ export function creditModel() {
       const rolled = Math.min(grant.remaining, grant.rollsOver?.most ?? 0)
       const until = grant.rollsOver?.until ?? 0
       const original = grants.find(({ key }) => key === grant.family) ?? grant
-      original.lost += grant.remaining - rolled
+      original.expired += grant.remaining - rolled
       grant.remaining = 0
       if (grant.rollsOver && rolled > 0) {
         grant.rollsOver = { most: grant.rollsOver.most - rolled, until }
@@ -108,6 +116,9 @@ export function creditModel() {
     }
   }
 
+  const asGranted = (some: ModelGrant[]) => some.toSorted((one, other) => one.grantedAt - other.grantedAt)
+  const firstOf = (key: string) => (one: ModelGrant, other: ModelGrant) =>
+    Number(other.family === key) - Number(one.family === key)
   const sumLeft = () => grants.reduce((sum, { remaining }) => sum + remaining, 0)
   return {
     balance: (now: number) => {
@@ -137,13 +148,49 @@ export function creditModel() {
     clawBack(key: string, amount: number, now: number): boolean {
       expire(now)
       const original = grants.find((grant) => grant.key === key)
-      const most = original ? Math.min(amount, original.given - original.lost) : 0
-      if (!original || most <= 0) return false
-      original.lost += most
-      const asGranted = alive(now).toSorted((one, other) => one.grantedAt - other.grantedAt)
-      const own = asGranted.filter(({ family }) => family === key)
-      owed += takeFrom([...own, ...asGranted], most).open
-      return true
+      if (!original) return false
+      const most = Math.max(0, Math.min(amount, original.given - original.clawed - original.expired))
+      original.toClaw += amount
+      original.clawed += most
+      const { parts, open } = takeFrom(asGranted(alive(now)).toSorted(firstOf(key)), most)
+      for (const { grant, amount: part } of parts) {
+        if (grant.family === key) grant.own += part
+        else grant.lent += part
+      }
+      owed += open
+      return most > 0
+    },
+    giveBackClawed(key: string, amount: number, now: number): boolean {
+      expire(now)
+      const original = grants.find((grant) => grant.key === key)
+      if (!original) return false
+      original.toClaw = Math.max(0, original.toClaw - amount)
+      let open = Math.max(0, original.clawed - original.toClaw)
+      const isAny = open > 0
+      const newest = asGranted(inOrder(grants)).toReversed()
+      const family = newest.filter((grant) => grant.family === key)
+      // What nobody of its own has paid.
+      const others = Math.min(open, original.clawed - family.reduce((sum, { own }) => sum + own, 0))
+      original.clawed -= open
+      open -= others
+      const noLongerOwed = Math.min(others, owed)
+      owed -= noLongerOwed
+      let lent = others - noLongerOwed
+      for (const grant of newest) {
+        const part = Math.min(lent, grant.lent)
+        lent -= part
+        grant.lent -= part
+        grant.remaining += part
+      }
+      for (const grant of family) {
+        const part = Math.min(open, grant.own)
+        open -= part
+        grant.own -= part
+        grant.remaining += part
+      }
+      expireGrants(now)
+      repay()
+      return isAny
     },
     reserve(act: string, amount: number, expiresAt: number, now: number): 'reserved' | 'short' | 'ended' | 'other' {
       expire(now)

@@ -10,7 +10,7 @@ export interface MeteredType {
   event: string
 }
 
-/** `repaid`: a grant has paid for what was owed. */
+/** `repaid`: a grant has paid for what was owed, or has that back. `given_back`: of what was clawed back. */
 export const creditEntryKinds = [
   'granted',
   'burned',
@@ -19,6 +19,7 @@ export const creditEntryKinds = [
   'expired',
   'repaid',
   'clawed_back',
+  'given_back',
 ] as const
 export type CreditEntryKind = (typeof creditEntryKinds)[number]
 

@@ -172,6 +172,14 @@ export interface BillingMemory {
   switches: Partial<Record<OperatorSwitch, SwitchedOn>>
   /** To when an operator has moved a timer, by its key. */
   movedTimers: Record<string, number>
+  /** One for each act that is over. */
+  takenBack: TakenBack[]
+}
+
+/** Credits of a grant that were taken because its money went back or, below 0, given back because that has come again. */
+export interface TakenBack {
+  grantKey: string
+  amount: number
 }
 
 interface ChargeAttempt {
@@ -340,10 +348,19 @@ export type ActBody =
   | { is: 'use_card'; subscriptionId: string; cardId: string }
   | { is: 'change_plan'; changeId: string; subscriptionId: string }
   | ({ is: 'grant_credits' } & DueGrant)
-  | { is: 'claw_back_credits'; grantKey: string; amount: number }
+  | { is: 'claw_back_credits'; grantKey: string; amount: number; because: 'money_back' | 'smaller_plan' }
+  /** Of those that were taken because of `money_back`. */
+  | { is: 'give_back_credits'; grantKey: string; amount: number }
   /** Paid at once, with what the customer pays with. */
   | { is: 'top_up'; type: string; planKey: string; priceKey: string; quantity: number }
   | { is: 'win_back'; subscriptionId: string }
+
+/** As it is remembered. */
+export function takenBackBy(act: ActBody | null): TakenBack[] {
+  if (act?.is === 'give_back_credits') return [{ grantKey: act.grantKey, amount: -act.amount }]
+  if (act?.is !== 'claw_back_credits' || act.because !== 'money_back') return []
+  return [{ grantKey: act.grantKey, amount: act.amount }]
+}
 
 export interface DueGrant {
   type: string

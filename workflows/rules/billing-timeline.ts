@@ -22,7 +22,11 @@ export function timelineOf(
   before: readonly Before[],
   { facts, decision, now }: { facts: BillingFacts; decision: BillingDecision; now: number },
 ): TimelineEvent[] {
-  return [...facts.subscriptions.flatMap((one) => ofSubscription(one)), ...ofMoney(facts), ...ofDisputes(facts, now)]
+  return [
+    ...facts.subscriptions.flatMap((one) => ofSubscription(one)),
+    ...ofMoney(facts, now),
+    ...ofDisputes(facts, now),
+  ]
 
   function ofSubscription(subscription: SubscriptionFacts): TimelineEvent[] {
     const { id, startedAt, endedAt, items } = subscription
@@ -60,7 +64,7 @@ function wordFor(state: SubscriptionState): string {
   return state === 'past_due' || state === 'suspended' || state === 'ended' ? state : 'changed'
 }
 
-function ofMoney({ payments, openInvoices, refunds }: BillingFacts): TimelineEvent[] {
+function ofMoney({ payments, openInvoices, refunds }: BillingFacts, now: number): TimelineEvent[] {
   const currencyOf = (paymentId: string) => payments.find(({ id }) => id === paymentId)?.currency ?? null
   return [
     ...payments
@@ -83,14 +87,14 @@ function ofMoney({ payments, openInvoices, refunds }: BillingFacts): TimelineEve
             },
           ],
     ),
-    ...refunds
-      .filter(({ status }) => status === 'succeeded')
-      .map(({ id, paymentId, amount, at }) => ({
-        sourceKey: `refund/${id}`,
-        type: 'invoice.refunded',
-        at,
-        details: { refundId: id, paymentId, refunded: { amount, currency: currencyOf(paymentId) } },
-      })),
+    ...refunds.flatMap(({ id, paymentId, amount, at, status }) => {
+      const details = { refundId: id, paymentId, refunded: { amount, currency: currencyOf(paymentId) } }
+      if (status === 'succeeded') return [{ sourceKey: `refund/${id}`, type: 'invoice.refunded', at, details }]
+      // Days after it succeeded, as a rule: when, Stripe does not tell.
+      if (status === 'failed')
+        return [{ sourceKey: `refund/${id}/failed`, type: 'invoice.refund_failed', at: now, details }]
+      return []
+    }),
   ]
 }
 
@@ -103,7 +107,8 @@ function ofDisputes({ disputes }: BillingFacts, now: number): TimelineEvent[] {
       at: openedAt,
       details: { disputeId: id, amount },
     }
-    const closed = { ...opened, sourceKey: `dispute/${id}/closed`, type: 'dispute.closed', at: now }
+    // Lost, it may be won after all.
+    const closed = { ...opened, sourceKey: `dispute/${id}/closed/${status}`, type: 'dispute.closed', at: now }
     return isOpen(dispute) ? [opened] : [opened, { ...closed, details: { ...opened.details, status } }]
   })
 }

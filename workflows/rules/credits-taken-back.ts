@@ -1,35 +1,49 @@
-import type { BillingFacts, BillingSituation, Payment } from '../contracts/subscriptions.ts'
+import type { ActBody, BillingFacts, BillingSituation, Payment } from '../contracts/subscriptions.ts'
 import type { PaidCredits, PlannedGrant } from './credit-grants-due.ts'
 import { actKey, type Planned } from './planned-acts.ts'
 
-/** What refunds, lost disputes and smaller plans take back of the credits that payments brought. */
+/**
+ * What refunds, lost disputes and smaller plans take back of the credits that payments brought, and what comes again with money that does.
+ */
 export function planTakingBack(paid: readonly PaidCredits[], situation: BillingSituation): Planned[] {
   return [...paid.flatMap((one) => goneBack(one, situation)), ...givenUp(paid, situation)]
 }
 
-/** Of each grant the share of the payment that went back, so that several parts of it take as much as the whole at once. */
-function goneBack({ payment, grants }: PaidCredits, { facts, organisationId }: BillingSituation): Planned[] {
-  let before = 0
-  return wentBack(payment, facts).flatMap(({ id, amount, at }) => {
-    const after = Math.min(before + amount, payment.amount)
-    const taken = grants.flatMap((grant): Planned[] => {
-      const part = (money: number) => Math.floor((grant.act.amount * money) / payment.amount)
-      const credits = part(after) - part(before)
-      return credits <= 0 ? [] : [taking(grant, { by: id, at: Math.max(at, payment.paidAt), credits, organisationId })]
-    })
-    before = after
-    return taken
+/**
+ * Of each grant the share of the payment that is gone is to be taken, as a whole: so it is the same in however many parts it went, whichever of them
+ * failed in the end, and whatever was gone for a while that nobody looked. Each step towards it has its number.
+ */
+function goneBack({ payment, grants }: PaidCredits, { facts, organisationId, memory }: BillingSituation): Planned[] {
+  const { gone, at } = goneOf(payment, facts)
+  return grants.flatMap((grant): Planned[] => {
+    const grantKey = actKey(organisationId, grant.key)
+    const steps = memory.takenBack.filter((one) => one.grantKey === grantKey)
+    const taken = steps.reduce((sum, { amount }) => sum + amount, 0)
+    const wanted = gone === 0 ? 0 : Math.floor((grant.act.amount * gone) / payment.amount)
+    const by = `${steps.length + 1}`
+    if (wanted > taken) {
+      return [taking(grant, { by, at, credits: wanted - taken, because: 'money_back', organisationId })]
+    }
+    const act: ActBody = { is: 'give_back_credits', grantKey, amount: taken - wanted }
+    return wanted < taken ? [ofCredits(`give-back/${by}/${grant.key}`, at, act)] : []
   })
 }
 
-function wentBack(payment: Payment, { refunds, disputes }: BillingFacts) {
-  return [
+/**
+ * How much of a payment is gone now, and when the last was asked for that may have moved it. Refunds fail days after they succeeded, lost disputes are
+ * tried again and won; and while one is tried, the customer has the credits as before.
+ */
+function goneOf({ id, paidAt, amount: most }: Payment, facts: BillingFacts): { gone: number; at: number } {
+  const refunds = facts.refunds.filter(({ paymentId }) => paymentId === id)
+  const disputes = facts.disputes.filter(({ paymentId }) => paymentId === id)
+  const gone = [
     ...refunds.filter(({ status }) => status === 'succeeded'),
-    // After the refunds: of what is disputed none is made any more.
-    ...disputes
-      .filter(({ status }) => status === 'lost')
-      .map(({ openedAt, ...dispute }) => ({ ...dispute, at: openedAt })),
-  ].filter(({ paymentId }) => paymentId === payment.id)
+    ...disputes.filter(({ status }) => status === 'lost'),
+  ].reduce((sum, { amount }) => sum + amount, 0)
+  return {
+    gone: Math.min(gone, most),
+    at: Math.max(paidAt, ...refunds.map((one) => one.at), ...disputes.map(({ openedAt }) => openedAt)),
+  }
 }
 
 /**
@@ -52,7 +66,7 @@ function givenUp(paid: readonly PaidCredits[], { organisationId, memory }: Billi
         if (credits <= 0) return []
         open -= credits
         taken.set(grant.key, before + credits)
-        return [taking(grant, { by, at, credits, organisationId })]
+        return [taking(grant, { by, at, credits, because: 'smaller_plan', organisationId })]
       })
     },
   )
@@ -66,18 +80,22 @@ function givenUp(paid: readonly PaidCredits[], { organisationId, memory }: Billi
   }
 }
 
+interface Taking {
+  /** The payment or the number that it is taken by. */
+  by: string
+  at: number
+  credits: number
+  because: 'money_back' | 'smaller_plan'
+  organisationId: string
+}
+
 const takingKey = (by: string, grantKey: string): string => `claw-back/${by}/${grantKey}`
 
-/** `by`: the id of what takes it. */
-function taking(
-  { key }: PlannedGrant,
-  { by, at, credits, organisationId }: { by: string; at: number; credits: number; organisationId: string },
-): Planned {
-  return {
-    key: takingKey(by, key),
-    at,
-    what: 'claw_back_credits',
-    act: { is: 'claw_back_credits', grantKey: actKey(organisationId, key), amount: credits },
-    isMovable: false,
-  }
+function taking({ key }: PlannedGrant, { by, at, credits, because, organisationId }: Taking): Planned {
+  const grantKey = actKey(organisationId, key)
+  return ofCredits(takingKey(by, key), at, { is: 'claw_back_credits', grantKey, amount: credits, because })
+}
+
+function ofCredits(key: string, at: number, act: ActBody): Planned {
+  return { key, at, what: act.is, act, isMovable: false }
 }

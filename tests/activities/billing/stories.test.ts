@@ -223,6 +223,50 @@ test('a dispute freezes what is refunded and dunned, is told to the operator, an
   )
 })
 
+test('a refund that fails days later gives its credits back, once, with what is left of their time', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_SCOUT')
+  const paymentId = (await one.facts()).payments[0]?.id ?? ''
+  await one.use('use/1', 2_600)
+  expect(await one.ask({ kind: 'refund', paymentId, amount: 4_950 })).toMatchObject({ is: 'done' })
+  expect(await one.ask({ kind: 'refund', paymentId, amount: null })).toMatchObject({ is: 'done' })
+  expect((await one.balances())[0]?.balance).toBe(-2_600)
+  const failing = async () => {
+    const refund = (await one.facts()).refunds.find(({ status }) => status === 'succeeded')
+    await stories.sandbox.happen('stripe', { type: 'refund.fail', refundId: refund?.id })
+    await one.settle()
+    return (await one.balances())[0]?.balance
+  }
+  await one.wait(3)
+  expect(await failing()).toBe(-800)
+  // The next period has paid what was owed, and has it again.
+  await one.wait(30)
+  expect((await one.balances())[0]?.balance).toBe(3_600 - 800)
+  expect(await failing()).toBe(3_600 + 1_000)
+  await one.wait(1)
+  const timeline = await one.timeline()
+  const amountsOf = (type: string) => timeline.filter((told) => told.type === type).map(({ details }) => details.amount)
+  expect(amountsOf('billing.claw_back_credits')).toEqual([1_800, 1_800])
+  expect(amountsOf('billing.give_back_credits')).toEqual([1_800, 1_800])
+  expect(timeline.filter(({ type }) => type === 'invoice.refund_failed')).toHaveLength(2)
+})
+
+test('what a refund took and gave back between two looks is nothing', async () => {
+  const one = await newCustomer()
+  await one.checkOut('STRIPE_PRICE_CALLS_300')
+  const [balance] = await one.balances()
+  const paymentId = (await one.facts()).payments[0]?.id ?? ''
+  const refunded = await stories.billing.refund(
+    { paymentId, amount: null },
+    `refund/${paymentId}`,
+    AbortSignal.timeout(9_000),
+  )
+  await stories.sandbox.happen('stripe', { type: 'refund.fail', refundId: refunded.refundId })
+  await one.settle()
+  expect(await one.balances()).toEqual([balance])
+  expect(await typesOf(one)).not.toContain('billing.claw_back_credits')
+})
+
 test('an operator moves what is to come and switches charges off; undone, it is caught up with at once', async () => {
   const one = await newCustomer()
   await one.checkOut('STRIPE_PRICE_SCOUT', { trialDays: 7, card: 'pm_card_chargeCustomerFail' })

@@ -1,11 +1,20 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { BillingFacts, Dispute, PaidLine, Payment, Refund } from '../../../workflows/contracts/subscriptions.ts'
+import {
+  type Act,
+  type BillingFacts,
+  type BillingMemory,
+  type Dispute,
+  type PaidLine,
+  type Payment,
+  type Refund,
+  takenBackBy,
+} from '../../../workflows/contracts/subscriptions.ts'
 import { decideBilling } from '../../../workflows/rules/billing-decision.ts'
 import { began, daysOn, hourMs, paidPeriod, situation } from '../../support/billing-situations.ts'
 
-const creditActs = (facts: Partial<BillingFacts>, now = daysOn(100)) =>
-  decideBilling(situation(facts, now)).acts.filter(({ is }) => is === 'grant_credits' || is === 'claw_back_credits')
+const creditActs = (facts: Partial<BillingFacts>, now = daysOn(100), memory: Partial<BillingMemory> = {}) =>
+  decideBilling(situation(facts, now, memory)).acts.filter(({ is }) => is.endsWith('_credits'))
 const payment = (lines: PaidLine[], more: Partial<Payment> = {}): Payment => ({
   id: 'in_1',
   paidAt: began,
@@ -132,26 +141,92 @@ test('a refund takes back its share, after the grant; what is pending or has fai
     { key: grantKey },
     {
       is: 'claw_back_credits',
-      key: `billing/org/claw-back/re_1/${grantKey.replace('billing/org/', '')}`,
+      key: `billing/org/claw-back/1/${grantKey.replace('billing/org/', '')}`,
       grantKey,
       amount: 33,
+      because: 'money_back',
     },
   ])
 })
 
+const dispute = (status: Dispute['status'], more: Partial<Dispute> = {}): Dispute => ({
+  id: 'dp_1',
+  paymentId: 'in_1',
+  amount: 9_900,
+  status,
+  openedAt: daysOn(3),
+  evidenceDueAt: null,
+  ...more,
+})
+
 test('a dispute takes back when it is lost', () => {
-  const dispute: Dispute = {
-    id: 'dp_1',
-    paymentId: 'in_1',
-    amount: 9_900,
-    status: 'lost',
-    openedAt: daysOn(3),
-    evidenceDueAt: null,
-  }
   const takes = (status: Dispute['status']) =>
-    creditActs({ payments: [payment([paidPeriod()])], disputes: [{ ...dispute, status }] }).slice(1)
+    creditActs({ payments: [payment([paidPeriod()])], disputes: [dispute(status)] }).slice(1)
   expect(takes('lost')).toMatchObject([{ is: 'claw_back_credits', amount: 100 }])
   for (const status of ['needs_response', 'under_review', 'won', 'closed'] as const) expect(takes(status)).toEqual([])
+})
+
+/** What is done at one look after the other, of which each is remembered; of credits in numbers, below 0 what is given back. */
+function looks(...seen: Partial<BillingFacts>[]): number[][] {
+  let memory: Pick<BillingMemory, 'done' | 'takenBack'> = { done: [], takenBack: [] }
+  return seen.map((facts) => {
+    const acts: Act[] = creditActs({ payments: [payment([paidPeriod()])], ...facts }, daysOn(100), memory)
+    const taken = acts.flatMap(takenBackBy)
+    memory = {
+      done: [...memory.done, ...acts.map(({ key }) => key)],
+      takenBack: [...memory.takenBack, ...taken],
+    }
+    return taken.map(({ amount }) => amount)
+  })
+}
+
+test('a refund that fails in the end gives back what it took, once, however often the bank changes its mind', () => {
+  const succeeded = { refunds: [refund('re_1', 3_300)] }
+  const failed = { refunds: [refund('re_1', 3_300, { status: 'failed' })] }
+  expect(looks(succeeded, failed, failed, succeeded, succeeded, failed)).toEqual([[33], [-33], [], [33], [], [-33]])
+  expect(looks(failed, succeeded)).toEqual([[], [33]])
+})
+
+test('of several refunds one that fails gives back no more than its share of all', () => {
+  const three = (status: Refund['status']) => ({
+    refunds: [refund('re_1', 3_300), refund('re_2', 3_300, { status }), refund('re_3', 3_300)],
+  })
+  expect(looks({ refunds: [refund('re_1', 3_300)] }, three('succeeded'), three('failed'))).toEqual([[33], [67], [-34]])
+})
+
+test('what a dispute has over a refund is taken when the refund fails', () => {
+  const both = (status: Refund['status']) => ({
+    refunds: [refund('re_1', 6_600, { status })],
+    disputes: [dispute('lost', { amount: 6_600 })],
+  })
+  expect(looks({ refunds: [refund('re_1', 6_600)] }, both('succeeded'), both('failed'))).toEqual([[66], [34], [-34]])
+})
+
+test('a lost dispute that is tried again, or won after all, gives back', () => {
+  const states = (['lost', 'under_review', 'lost', 'won'] as const).map((status) => ({ disputes: [dispute(status)] }))
+  expect(looks(...states)).toEqual([[100], [-100], [100], [-100]])
+})
+
+test('whatever goes back and fails to, as much is taken in the end as is gone', () => {
+  const moves = fc.array(
+    fc.record({ which: fc.nat(5), status: fc.constantFrom<Refund['status'][]>('succeeded', 'failed', 'pending') }),
+    { minLength: 1, maxLength: 20 },
+  )
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 6_000 }), { minLength: 6, maxLength: 6 }), moves, (amounts, all) => {
+      let refunds = amounts.map((amount, index) => refund(`re_${index}`, amount, { status: 'pending' }))
+      const seen = all.map(({ which, status }) => {
+        refunds = refunds.map((one, index) => (index === which ? { ...one, status } : one))
+        return { refunds }
+      })
+      const steps = looks(...seen)
+      const gone = refunds.filter(({ status }) => status === 'succeeded').reduce((sum, { amount }) => sum + amount, 0)
+      const taken = steps.flat().reduce((sum, amount) => sum + amount, 0)
+      expect(taken).toBe(Math.floor((100 * Math.min(gone, 9_900)) / 9_900))
+      // And not one more for whoever has looked only now.
+      expect(looks({ refunds }).flat()).toEqual(taken > 0 ? [taken] : [])
+    }),
+  )
 })
 
 test('in however many parts a payment goes back, all its credits do, and no more', () => {
