@@ -80,6 +80,17 @@ export async function giveBackClawed(
   return { is: 'given', amount }
 }
 
+/** Ends a grant, and what has rolled over from it, before its time; what is set aside of it ends when it comes back. False: there is no such grant. */
+export async function endGrant(tx: Tx, grantKey: string, now: Date): Promise<boolean> {
+  const grant = await lockGrant(tx, grantKey, now)
+  if (!grant) return false
+  await tx`
+    update credit_grants set expires_at = least(expires_at, ${now}), rolls_over = 0
+    where id = ${grant.id} or rolled_from = ${grant.id}`
+  await expireGrants(tx, grant.accountId, now)
+  return true
+}
+
 interface LockedGrant {
   id: string
   type: string

@@ -1,6 +1,6 @@
 import { type ActEnd, beginAct, endAct, nextAttempt } from '../../db/billing-acts.ts'
 import type { Tx } from '../../db/client.ts'
-import { clawBack, giveBackClawed } from '../../db/credit-returns.ts'
+import { clawBack, endGrant, giveBackClawed } from '../../db/credit-returns.ts'
 import { grantCredits } from '../../db/credits.ts'
 import type { MessageStatus } from '../../workflows/contracts/sending.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
@@ -115,6 +115,10 @@ export function withinRows(act: Act): ((tx: Tx, now: Date) => Promise<ActEnd>) |
       const given = await giveBackClawed(tx, { grantKey, amount, sourceKey: key }, now)
       return given.is === 'given' ? done : nothingLeft
     }
+  }
+  if (act.is === 'end_credits') {
+    const { grantKey } = act
+    return async (tx, now) => ((await endGrant(tx, grantKey, now)) ? done : nothingLeft)
   }
   return null
 }

@@ -4,7 +4,7 @@ import type { Tx } from '../../db/client.ts'
 import { burnUse } from '../../db/credit-ledger.ts'
 import { creditBalances } from '../../db/credit-lists.ts'
 import { releaseReservation, reserveCredits, settleReservation } from '../../db/credit-reservations.ts'
-import { clawBack, giveBackClawed } from '../../db/credit-returns.ts'
+import { clawBack, endGrant, giveBackClawed } from '../../db/credit-returns.ts'
 import { grantCredits } from '../../db/credits.ts'
 import { saveMeteredTypes } from '../../db/metered-usage.ts'
 import { createOrganisation } from '../../db/organisations.ts'
@@ -46,6 +46,7 @@ const command = fc.oneof(
   fc.record({ do: fc.constant('release' as const), act }),
   fc.record({ do: fc.constant('clawBack' as const), key: fc.constantFrom('g1', 'g2', 'g3'), amount }),
   fc.record({ do: fc.constant('giveBack' as const), key: fc.constantFrom('g1', 'g2', 'g3'), amount }),
+  fc.record({ do: fc.constant('end' as const), key: fc.constantFrom('g1', 'g4') }),
   fc.record({ do: fc.constant('wait' as const), hours: fc.integer({ min: 1, max: 15 }) }),
 )
 
@@ -72,6 +73,8 @@ function inModel(model: ReturnType<typeof creditModel>, one: Command, hours: num
       return model.clawBack(one.key, one.amount, hours)
     case 'giveBack':
       return model.giveBackClawed(one.key, one.amount, hours)
+    case 'end':
+      return model.end(one.key, hours)
     case 'wait':
       return undefined
   }
@@ -124,6 +127,8 @@ async function inRows(tx: Tx, one: Command, hours: number): Promise<string | num
       return (await clawBack(tx, returnedBy(one), now)).is === 'taken'
     case 'giveBack':
       return (await giveBackClawed(tx, returnedBy(one), now)).is === 'given'
+    case 'end':
+      return endGrant(tx, one.key, now)
     case 'wait':
       break
   }

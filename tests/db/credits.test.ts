@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Tx } from '../../db/client.ts'
 import { burnUse } from '../../db/credit-ledger.ts'
 import { releaseReservation, reserveCredits, settleReservation } from '../../db/credit-reservations.ts'
-import { clawBack, giveBackClawed } from '../../db/credit-returns.ts'
+import { clawBack, endGrant, giveBackClawed } from '../../db/credit-returns.ts'
 import { saveTopUp } from '../../db/credit-top-ups.ts'
 import { grantCredits, type NewGrant } from '../../db/credits.ts'
 import { saveMeteredTypes } from '../../db/metered-usage.ts'
@@ -257,4 +257,16 @@ test('what has paid for what was taken back has it again, the newest first, and 
     ['rollover', 20],
   ])
   expect(await balances('returning')).toEqual([80, 80, 80])
+})
+
+test('a grant that is ended before its time rolls nothing over, and what is set aside of it ends when it comes back', async () => {
+  const trial = keyOf('trial')
+  await grant('tried', 100, { sourceKey: trial, expiresAt: hoursOn(5), rollsOver: { most: 30, until: hoursOn(9) } })
+  await grant('tried', 7)
+  await as((tx) => reserveCredits(tx, { type: 'tried', amount: 20, actKey: 'tried/1', lastsMs: hour }, noon))
+  expect(await as((tx) => endGrant(tx, trial, noon))).toBe(true)
+  expect(await balances('tried')).toEqual([7, 7, 7])
+  await as((tx) => releaseReservation(tx, 'tried/1', noon))
+  expect(await balances('tried')).toEqual([7, 7, 7])
+  expect(await as((tx) => endGrant(tx, 'none', noon))).toBe(false)
 })

@@ -192,6 +192,15 @@ export function creditModel() {
       repay()
       return isAny
     },
+    end(key: string, now: number): boolean {
+      expire(now)
+      for (const grant of grants.filter(({ family }) => family === key)) {
+        grant.expiresAt = Math.min(grant.expiresAt ?? now, now)
+        grant.rollsOver = null
+      }
+      expireGrants(now)
+      return grants.some((grant) => grant.key === key)
+    },
     reserve(act: string, amount: number, expiresAt: number, now: number): 'reserved' | 'short' | 'ended' | 'other' {
       expire(now)
       const known = reservations.get(act)

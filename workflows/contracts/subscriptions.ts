@@ -351,6 +351,8 @@ export type ActBody =
   | { is: 'claw_back_credits'; grantKey: string; amount: number; because: 'money_back' | 'smaller_plan' }
   /** Of those that were taken because of `money_back`. */
   | { is: 'give_back_credits'; grantKey: string; amount: number }
+  /** What remains of a grant, and of what has rolled over from it. */
+  | { is: 'end_credits'; grantKey: string }
   /** Paid at once, with what the customer pays with. */
   | { is: 'top_up'; type: string; planKey: string; priceKey: string; quantity: number }
   | { is: 'win_back'; subscriptionId: string }

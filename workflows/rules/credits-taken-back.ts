@@ -3,10 +3,15 @@ import type { PaidCredits, PlannedGrant } from './credit-grants-due.ts'
 import { actKey, type Planned } from './planned-acts.ts'
 
 /**
- * What refunds, lost disputes and smaller plans take back of the credits that payments brought, and what comes again with money that does.
+ * What refunds, lost disputes and smaller plans take back of the credits that payments brought, what comes again with money that does, and what of a
+ * trial ends with it.
  */
 export function planTakingBack(paid: readonly PaidCredits[], situation: BillingSituation): Planned[] {
-  return [...paid.flatMap((one) => goneBack(one, situation)), ...givenUp(paid, situation)]
+  return [
+    ...paid.flatMap((one) => goneBack(one, situation)),
+    ...givenUp(paid, situation),
+    ...paid.flatMap((one) => triedInVain(one, situation)),
+  ]
 }
 
 /**
@@ -77,6 +82,33 @@ function givenUp(paid: readonly PaidCredits[], { organisationId, memory }: Billi
     const grants = before.flatMap((one) => one.grants.filter(({ key }) => key.endsWith(`/${sumKey}`))).toReversed()
     const begun = grants.filter(({ key }) => done.has(actKey(organisationId, takingKey(id, key))))
     return { givers: begun.length > 0 ? begun : grants, isBegun: begun.length > 0 }
+  }
+}
+
+/** A trial that nothing was paid for before it ended is over with all that it brought. What was paid for once stays. */
+function triedInVain({ payment, sums, grants }: PaidCredits, { facts, organisationId }: BillingSituation): Planned[] {
+  if (payment.amount > 0) return []
+  return sums.flatMap(({ key, paidFor }) => {
+    const subscription = facts.subscriptions.find(({ id }) => id === paidFor?.id)
+    if (!paidFor || !subscription) return []
+    const { id, trialEndsAt, endedAt } = subscription
+    const isTrial = trialEndsAt !== null && paidFor.period.startsAt < trialEndsAt
+    if (!isTrial || endedAt === null || wasPaid(id, endedAt)) return []
+    return grants
+      .filter((grant) => grant.key.endsWith(`/${key}`))
+      .map((grant) =>
+        ofCredits(`end-credits/${grant.key}`, Math.max(endedAt, payment.paidAt), {
+          is: 'end_credits',
+          grantKey: actKey(organisationId, grant.key),
+        }),
+      )
+  })
+
+  function wasPaid(id: string, by: number): boolean {
+    return facts.payments.some(
+      ({ amount, paidAt, lines }) =>
+        amount > 0 && paidAt <= by && lines.some(({ subscription }) => subscription?.id === id),
+    )
   }
 }
 

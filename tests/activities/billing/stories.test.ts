@@ -267,6 +267,34 @@ test('what a refund took and gave back between two looks is nothing', async () =
   expect(await typesOf(one)).not.toContain('billing.claw_back_credits')
 })
 
+test('the credits of a trial end with it, those of a period that was paid stay', async () => {
+  const [tried, paid] = [await newCustomer(), await newCustomer()]
+  await tried.checkOut('STRIPE_PRICE_SCOUT', { trialDays: 14 })
+  await paid.checkOut('STRIPE_PRICE_SCOUT')
+  for (const one of [tried, paid]) {
+    await one.use('use/1', 600)
+    const subscriptionId = (await one.facts()).subscriptions[0]?.id ?? ''
+    expect(await one.ask({ kind: 'cancel', subscriptionId, when: 'now' })).toMatchObject({ is: 'done' })
+    await one.settle()
+  }
+  expect((await tried.balances())[0]?.balance).toBe(0)
+  expect(await typesOf(tried)).toContain('billing.end_credits')
+  expect((await paid.balances())[0]?.balance).toBe(3_000)
+})
+
+test('a trial that was left at its end leaves no credits, one that was paid for keeps what rolls over', async () => {
+  const [left, stayed] = [await newCustomer(), await newCustomer()]
+  for (const one of [left, stayed]) await one.checkOut('STRIPE_PRICE_SCOUT', { trialDays: 7 })
+  const subscriptionId = (await left.facts()).subscriptions[0]?.id ?? ''
+  expect(await left.ask({ kind: 'cancel', subscriptionId, when: 'period_end' })).toMatchObject({ is: 'done' })
+  // It is heard of late, when some of them have rolled over.
+  left.sleep(8)
+  await left.settle()
+  await stayed.settle()
+  expect((await left.balances())[0]?.balance).toBe(0)
+  expect((await stayed.balances())[0]?.balance).toBeGreaterThan(3_600)
+})
+
 test('an operator moves what is to come and switches charges off; undone, it is caught up with at once', async () => {
   const one = await newCustomer()
   await one.checkOut('STRIPE_PRICE_SCOUT', { trialDays: 7, card: 'pm_card_chargeCustomerFail' })

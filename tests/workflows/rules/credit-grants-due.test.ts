@@ -11,7 +11,7 @@ import {
   takenBackBy,
 } from '../../../workflows/contracts/subscriptions.ts'
 import { decideBilling } from '../../../workflows/rules/billing-decision.ts'
-import { began, daysOn, hourMs, paidPeriod, situation } from '../../support/billing-situations.ts'
+import { began, daysOn, hourMs, paidPeriod, situation, subscription } from '../../support/billing-situations.ts'
 
 const creditActs = (facts: Partial<BillingFacts>, now = daysOn(100), memory: Partial<BillingMemory> = {}) =>
   decideBilling(situation(facts, now, memory)).acts.filter(({ is }) => is.endsWith('_credits'))
@@ -205,6 +205,31 @@ test('what a dispute has over a refund is taken when the refund fails', () => {
 test('a lost dispute that is tried again, or won after all, gives back', () => {
   const states = (['lost', 'under_review', 'lost', 'won'] as const).map((status) => ({ disputes: [dispute(status)] }))
   expect(looks(...states)).toEqual([[100], [-100], [100], [-100]])
+})
+
+const trial = payment([paidPeriod()], { amount: 0 })
+const ended = (more = {}) =>
+  subscription({ status: 'canceled', trialEndsAt: daysOn(14), endedAt: daysOn(3), items: [], ...more })
+
+test('the credits of a trial end with it, whoever ended it and however late that is heard', () => {
+  const key = `credits/in_1/searches/plan/${at('2026-07-01T10:00:00Z')}`
+  expect(creditActs({ payments: [trial], subscriptions: [ended()] })).toMatchObject([
+    { is: 'grant_credits', amount: 100 },
+    { is: 'end_credits', key: `billing/org/end-credits/${key}`, grantKey: `billing/org/${key}` },
+  ])
+  const goesOn = ended({ status: 'trialing', endedAt: null })
+  expect(creditActs({ payments: [trial], subscriptions: [goesOn] })).toHaveLength(1)
+})
+
+test.each([
+  ['of a period that was paid', [payment([paidPeriod()])], ended({ trialEndsAt: null })],
+  ['of a trial that was paid for afterwards', [trial, payment([], { id: 'in_2' })], ended()],
+  ['that cost nothing outside a trial', [trial], ended({ trialEndsAt: null })],
+])('credits %s stay when the subscription ends', (_, payments, subscriptionThen) => {
+  const lines = [paidPeriod({ planKey: 'hasty' })]
+  const paid = payments.map((one) => (one.lines.length > 0 ? one : { ...one, lines }))
+  const acts = creditActs({ payments: paid, subscriptions: [subscriptionThen] })
+  expect(acts.map(({ is }) => is)).toEqual(['grant_credits'])
 })
 
 test('whatever goes back and fails to, as much is taken in the end as is gone', () => {
