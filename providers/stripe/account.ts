@@ -54,7 +54,7 @@ const mostOdd = 20
 
 /**
  * Reads an account; null where there is no such customer any more. Six calls, at once; one more for each hundred of a list, for each charge that
- * is or was disputed, for each that was paid back or disputed later than lately, and where a subscription is `unpaid`.
+ * is or was disputed, for each that was to be paid back or disputed later than lately, and where a subscription is `unpaid`.
  */
 export async function readAccount(
   session: Session,
@@ -75,7 +75,8 @@ export async function readAccount(
     if (person === null) return null
     const known = new Set(paidInvoices.flatMap(({ paidBy }) => paidBy))
     for (const { session: checkout } of checkouts) if (checkout.payment_intent) known.add(idOf(checkout.payment_intent))
-    const odd = charges.map(({ charge }) => charge).filter((charge) => charge.disputed || charge.amount_refunded > 0)
+    // A refund that has failed since counts in no amount, and what it took is to be given back.
+    const odd = charges.flatMap(({ charge, refunds }) => (charge.disputed || refunds.length > 0 ? [charge] : []))
     const [drafts, disputes, older] = await Promise.all([
       readDrafts(session, customer, subscriptions, signal),
       Promise.all(

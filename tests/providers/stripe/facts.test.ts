@@ -315,6 +315,9 @@ describe('an account is read', () => {
     const facts = (await later.fetchAccount(customer, planOfPrice, neverAborted))?.facts
     expect(facts?.payments).toHaveLength(25)
     expect(facts?.payments.map(({ id }) => id)).toContain(facts?.refunds[0]?.paymentId)
+    for (const { id: refundId } of facts?.refunds ?? []) await happen('refund.fail', { refundId })
+    const failed = (await later.fetchAccount(customer, planOfPrice, neverAborted))?.facts
+    expect(failed?.payments).toHaveLength(25)
   })
 })
 
