@@ -1,5 +1,17 @@
 -- migrate:up
 
+-- What the columns of a burn are held to. A table's checks are parsed and planned anew by each statement that writes to it, which was a fifth of a
+-- burn (bench/README.md); a domain's are once in a session. A check remains where columns are held to one another.
+create domain ledger_key as text check (length(value) between 1 and 300);
+create domain credit_units as bigint check (value >= 0);
+create domain credit_grant_units as bigint check (value between 1 and 1000000000000);
+create domain credit_movement as bigint check (value <> 0);
+create domain credit_priority as smallint check (value between 0 and 100);
+create domain credit_source as text check (value in ('plan', 'rollover', 'purchase', 'top_up', 'manual'));
+create domain credit_entry_kind as text check (
+  value in ('granted', 'burned', 'reserved', 'released', 'expired', 'repaid', 'clawed_back', 'given_back')
+);
+
 -- An organisation's balance of one type of credit, in its smallest unit. Balance and debt are caches: the entries are what holds, and a test
 -- holds the one to the other. Its row is the ledger's lock.
 create table credit_accounts (
@@ -34,30 +46,33 @@ create table credit_grants (
   id uuid primary key default uuidv7(),
   organisation_id uuid not null default current_organisation() references organisations,
   account_id uuid not null references credit_accounts,
-  source_key text not null check (length(source_key) between 1 and 255),
-  source text not null check (source in ('plan', 'rollover', 'purchase', 'top_up', 'manual')),
-  amount bigint not null check (amount between 1 and 1000000000000),
-  remaining bigint not null check (remaining between 0 and amount),
+  source_key ledger_key not null,
+  source credit_source not null,
+  amount credit_grant_units not null,
+  remaining credit_units not null,
   -- In an index, what remains would have each burn write to it.
   is_spent boolean not null generated always as (remaining = 0) stored,
   -- The lower is burned first; then what expires first; then what was granted before what was purchased.
-  priority smallint not null default 50 check (priority between 0 and 100),
+  priority credit_priority not null default 50,
   -- From this moment on it is gone.
   expires_at timestamptz,
   -- Of what remains then, this much goes on until rolls_over_until, as a grant that names this one.
-  rolls_over bigint not null default 0 check (rolls_over >= 0),
+  rolls_over credit_units not null default 0,
   rolls_over_until timestamptz,
   rolled_from uuid references credit_grants,
   -- When it was first written down that it has expired. What a reservation gives back later goes the same way.
   expired_at timestamptz,
   -- Gone without having been used, and taken back with its payment: neither can be taken back once more.
-  expired bigint not null default 0 check (expired >= 0),
-  clawed_back bigint not null default 0 check (clawed_back between 0 and amount),
+  expired credit_units not null default 0,
+  clawed_back credit_units not null default 0,
   -- What is to be taken back: more than was, where that had expired before.
-  to_claw_back bigint not null default 0 check (to_claw_back >= clawed_back),
+  to_claw_back credit_units not null default 0,
   granted_at timestamptz not null,
   created_at timestamptz not null default now(),
-  check (rolls_over = 0 or coalesce(rolls_over_until > expires_at, false))
+  check (
+    remaining <= amount and clawed_back <= amount and clawed_back <= to_claw_back
+      and (rolls_over = 0 or coalesce(rolls_over_until > expires_at, false))
+  )
 );
 create unique index credit_grants_source on credit_grants (organisation_id, source_key);
 create index credit_grants_left on credit_grants (account_id, expires_at) where not is_spent;
@@ -94,9 +109,9 @@ create table credit_entries (
   organisation_id uuid not null default current_organisation(),
   account_id uuid not null references credit_accounts,
   grant_id uuid references credit_grants,
-  kind text not null check (kind in ('granted', 'burned', 'reserved', 'released', 'expired', 'repaid', 'clawed_back', 'given_back')),
-  amount bigint not null check (amount <> 0),
-  source_key text not null check (length(source_key) between 1 and 300),
+  kind credit_entry_kind not null,
+  amount credit_movement not null,
+  source_key ledger_key not null,
   at timestamptz not null,
   created_at timestamptz not null default now()
 );
@@ -109,12 +124,12 @@ grant select, insert on credit_entries to throughline_app;
 -- What was reported as used, under a key of the user's, and what was answered. What credits did not cover was metered: paid with the next invoice.
 create table usage (
   organisation_id uuid not null default current_organisation(),
-  key text not null check (length(key) between 1 and 200),
+  key ledger_key not null,
   account_id uuid not null references credit_accounts,
-  amount bigint not null check (amount > 0),
+  amount credit_grant_units not null,
   -- The balance that it left.
   balance bigint not null,
-  metered bigint not null default 0 check (metered between 0 and amount),
+  metered credit_units not null default 0,
   -- The event by which Stripe is told of it.
   meter text,
   -- Stripe knows an event again by its identifier for a day after it first had it.
@@ -125,8 +140,9 @@ create table usage (
   at timestamptz not null,
   created_at timestamptz not null default now(),
   primary key (organisation_id, key),
-  check ((metered > 0) = (meter is not null)),
-  check (reported_at is null or (metered > 0 and problem is null))
+  check (
+    metered <= amount and (metered > 0) = (meter is not null) and (reported_at is null or (metered > 0 and problem is null))
+  )
 );
 create index usage_unreported on usage (organisation_id, at, key) where metered > 0 and reported_at is null;
 call isolate_by_organisation('usage');
