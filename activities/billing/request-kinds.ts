@@ -1,13 +1,13 @@
 import { beginAct, endAct } from '../../db/billing-acts.ts'
 import type { Requested } from '../../db/billing-requests.ts'
 import { findBillingState } from '../../db/billing-states.ts'
+import type { RequestOutcome } from '../../workflows/contracts/billing-requests.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import type { Charged } from '../ports.ts'
 import { inTime, isUnconfirmed } from './attempts.ts'
 import { chargeEnd } from './charge-ends.ts'
 import type { BillingWorld } from './look.ts'
 import { changePlanNow } from './plan-changes.ts'
-import type { RequestOutcome } from './requests.ts'
 
 export interface AtProvider {
   organisationId: string

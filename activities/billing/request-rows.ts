@@ -2,11 +2,10 @@ import { letRequestWait, type Requested, withdrawChange } from '../../db/billing
 import { findBillingState } from '../../db/billing-states.ts'
 import { moveTimer, switchOff, switchOn, wasMoved } from '../../db/billing-switches.ts'
 import type { Tx } from '../../db/client.ts'
-import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
+import type { BillingRequest, RequestOutcome } from '../../workflows/contracts/billing-requests.ts'
 import type { SubscriptionFacts } from '../../workflows/contracts/subscriptions.ts'
 import { aheadOfNextPeriod } from '../../workflows/rules/plan-change-times.ts'
 import { isUnderWay } from '../../workflows/rules/subscription-state.ts'
-import type { RequestOutcome } from './requests.ts'
 
 /** What our rows alone decide of a request; null: it is the provider's to do. */
 export async function carryOutInRows(

@@ -1,6 +1,7 @@
 import { recordBillingEvents } from '../../db/billing-acts.ts'
 import { endRequest, lockRequest, nextRequestAttempt, type Requested } from '../../db/billing-requests.ts'
 import type { Tx } from '../../db/client.ts'
+import type { RequestOutcome } from '../../workflows/contracts/billing-requests.ts'
 import { decisionTime } from '../clock.ts'
 import { notFound } from '../failures.ts'
 import { ProviderError } from '../ports.ts'
@@ -10,12 +11,6 @@ import { carryOutAtProvider, declined } from './request-kinds.ts'
 import { carryOutInRows } from './request-rows.ts'
 
 export type BillingRequestActivities = ReturnType<typeof createBillingRequestActivities>
-
-/**
- * `refused`: nothing was changed; `code` is of the problems that the API knows, or a provider's. `declineCode`: why the charge was declined, by the
- * provider's code.
- */
-export type RequestOutcome = { is: 'done' | 'waiting' } | { is: 'refused'; code: string; declineCode?: string }
 
 export function createBillingRequestActivities(world: BillingWorld) {
   const { database, clock } = world

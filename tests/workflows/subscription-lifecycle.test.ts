@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common'
 import { Worker } from '@temporalio/worker'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { DueAct } from '../../activities/billing/acts.ts'
-import type { RequestOutcome } from '../../activities/billing/requests.ts'
+import type { RequestOutcome } from '../../workflows/contracts/billing-requests.ts'
 import {
   type BillingLook,
   carryOut,

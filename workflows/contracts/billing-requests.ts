@@ -16,3 +16,9 @@ export type BillingRequest =
   | { kind: 'move_timer'; timerKey: string; to: number }
   | { kind: 'switch_on'; name: OperatorSwitch; reason: string }
   | { kind: 'switch_off'; name: OperatorSwitch }
+
+/**
+ * `refused`: nothing was changed; `code` is of the problems that the API knows, or a provider's. `declineCode`: why the charge was declined, by the
+ * provider's code.
+ */
+export type RequestOutcome = { is: 'done' | 'waiting' } | { is: 'refused'; code: string; declineCode?: string }

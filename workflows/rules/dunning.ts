@@ -1,20 +1,8 @@
-import type { BillingSituation, DunningDecision, OpenInvoice, SubscriptionFacts } from '../contracts/subscriptions.ts'
+import type { BillingSituation, DunningDecision } from '../contracts/subscriptions.ts'
 import { isFrozen } from './disputes.ts'
-import { durationMs } from './durations.ts'
+import { casesIn, type DunningCase, givenUpKey } from './dunning-cases.ts'
 import { planCharges, planDraftCharges } from './invoice-charges.ts'
-import { actKey, type Planned, plannedAt } from './planned-acts.ts'
-import { isUnderWay, policiesOf } from './subscription-state.ts'
-
-/** An open invoice that is overdue, and what stands for and against asking for it. */
-export interface DunningCase {
-  invoice: OpenInvoice
-  overdueSince: number
-  subscription: SubscriptionFacts
-  /** When each step of the policy is due, the first notice first. */
-  stepsAt: number[]
-  givenUpAt: number
-  isGivenUp: boolean
-}
+import type { Planned } from './planned-acts.ts'
 
 /** What is done about invoices that are overdue, and how it stands with each. */
 export function planDunning(situation: BillingSituation): { planned: Planned[]; decisions: DunningDecision[] } {
@@ -33,45 +21,6 @@ export function planDunning(situation: BillingSituation): { planned: Planned[]; 
       status: statusOf(one, situation),
     })),
   }
-}
-
-/** No other attempt with the same card will do better: after these Stripe does not try again either. */
-const hardDeclines: ReadonlySet<string> = new Set([
-  'authentication_required',
-  'highest_risk_level',
-  'incorrect_number',
-  'lost_card',
-  'pickup_card',
-  'revocation_of_all_authorizations',
-  'revocation_of_authorization',
-  'stolen_card',
-  'transaction_not_allowed',
-])
-
-/** Who has left is asked for nothing more. */
-function casesIn(situation: BillingSituation): DunningCase[] {
-  const { facts, memory, organisationId } = situation
-  return facts.openInvoices.flatMap((invoice) => {
-    const subscription = facts.subscriptions.find(({ id }) => id === invoice.subscriptionId)
-    const { overdueSince, amountDue } = invoice
-    if (!subscription || !isUnderWay(subscription) || overdueSince === null || amountDue <= 0) return []
-    const { dunning } = policiesOf(subscription, situation)
-    // After a hard decline nothing is left to wait for: all steps are due with it, and of notices the last one says so.
-    const isHard = invoice.declineCode !== null && hardDeclines.has(invoice.declineCode)
-    const hardAt = isHard ? (invoice.lastAttemptAt ?? Infinity) : Infinity
-    const after = (duration: string) => Math.min(overdueSince + durationMs(duration), hardAt)
-    const givenUp = givenUpKey(invoice)
-    return [
-      {
-        invoice,
-        overdueSince,
-        subscription,
-        stepsAt: dunning.notices.map(after),
-        givenUpAt: plannedAt(situation, givenUp, after(dunning.givenUpAfter)),
-        isGivenUp: memory.done.includes(actKey(organisationId, givenUp)),
-      },
-    ]
-  })
 }
 
 function isHeld({ subscription }: DunningCase, { facts, memory }: BillingSituation): boolean {
@@ -117,5 +66,3 @@ function statusOf(one: DunningCase, situation: BillingSituation): DunningDecisio
   if (isHeld(one, situation)) return 'frozen'
   return one.givenUpAt <= situation.now ? 'exhausted' : 'open'
 }
-
-const givenUpKey = ({ id }: OpenInvoice): string => `dunning/${id}/given-up`

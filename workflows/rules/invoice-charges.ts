@@ -1,6 +1,6 @@
 import type { BillingSituation, Card } from '../contracts/subscriptions.ts'
 import { isFrozen } from './disputes.ts'
-import type { DunningCase } from './dunning.ts'
+import type { DunningCase } from './dunning-cases.ts'
 import { dayMs } from './durations.ts'
 import { type Planned, plannedAt } from './planned-acts.ts'
 import { overdueSinceOf } from './subscription-state.ts'
