@@ -71,7 +71,7 @@ export async function lockRequest(tx: Tx, id: string): Promise<Requested | null>
   return row ?? null
 }
 
-interface RequestEnd {
+export interface RequestEnd {
   status: 'done' | 'refused' | 'withdrawn'
   /** Of a refusal, a code of ours. */
   reason: string | null

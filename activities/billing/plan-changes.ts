@@ -1,5 +1,5 @@
 import type { ActEnd } from '../../db/billing-acts.ts'
-import { endRequest, lockRequest, type Requested } from '../../db/billing-requests.ts'
+import { endRequest, lockRequest, type RequestEnd, type Requested } from '../../db/billing-requests.ts'
 import { findBillingState } from '../../db/billing-states.ts'
 import type { Tx } from '../../db/client.ts'
 import { meterOfPrices } from '../../db/plan-of-price.ts'
@@ -7,6 +7,8 @@ import { findPlan } from '../../db/plans.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
 import type { Plan } from '../../workflows/contracts/plans.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
+import { againstChangeWithin } from '../../workflows/rules/plan-change-limits.ts'
+import { aheadOfNextPeriod } from '../../workflows/rules/plan-change-times.ts'
 import { decisionTime } from '../clock.ts'
 import { type Charged, type PriceChange, ProviderError } from '../ports.ts'
 import { inTime } from './attempts.ts'
@@ -18,8 +20,8 @@ interface NowChanged {
   organisationId: string
   request: ChangePlan
   key: string
-  /** The period that it waited for the end of is over, and the next invoiced by the old plan: the difference is made up for. */
-  isLate?: boolean
+  /** Though it waited for a period's end: the next is invoiced by the old plan already, or somebody has moved it. The difference is made up for. */
+  isWithin?: boolean
 }
 
 /** The id at the provider of a plan's price; undefined: there is none. */
@@ -51,7 +53,7 @@ async function meteredBeside(
 /** Changes what is subscribed to, and charges the difference at once: what is declined changes nothing. Throws ProviderError. */
 export async function changePlanNow(
   { billing, database, prices }: BillingWorld,
-  { organisationId, request, key, isLate = false }: NowChanged,
+  { organisationId, request, key, isWithin = false }: NowChanged,
 ): Promise<Charged> {
   const { priceId, metered } = await database.as(organisationId, async (tx) => {
     const price = await planPrice(tx, request)
@@ -59,7 +61,7 @@ export async function changePlanNow(
   })
   if (priceId === undefined) throw new ProviderError('stripe', 'rejected', 'no_such_price')
   const { subscriptionId, when } = request
-  const money = when === 'now' || isLate ? 'with_proration' : 'without'
+  const money = when === 'now' || isWithin ? 'with_proration' : 'without'
   const change = { subscriptionId, priceId, money, ...(metered && { metered }) } as const
   return billing.changePrice(change, key, inTime())
 }
@@ -81,20 +83,35 @@ export async function applyWaitingChange(
     last: await findBillingState(tx),
   }))
   if (requested?.status !== 'waiting' || requested.request.kind !== 'change_plan') return endedBefore(requested)
-  const { request, dueAt } = requested
+  const { request } = requested
   const subscription = last?.facts.subscriptions.find(({ id }) => id === request.subscriptionId)
-  const isLate = subscription?.items.some(({ period }) => period.startsAt > (dueAt?.getTime() ?? 0)) ?? false
-  const charged = await changePlanNow(world, { organisationId, request, key, isLate })
-  const isMade = charged.is === 'paid'
-  const declineCode = charged.is === 'declined' ? charged.code : null
-  const reason = declineCode === null ? null : 'payment_required'
-  const end = { status: isMade ? 'done' : 'refused', reason, declineCode } as const
-  await database.as(organisationId, (tx) => endRequest(tx, requestId, end, now))
-  return { status: isMade ? 'done' : 'failed', outcome: declineCode }
+  const isWithin = subscription !== undefined && now.getTime() < aheadOfNextPeriod(subscription)
+  const against = last && isWithin ? againstChangeWithin(subscription, last.facts) : null
+  if (against) return await endAs({ status: 'refused', reason: against })
+  try {
+    const charged = await changePlanNow(world, { organisationId, request, key, isWithin })
+    if (charged.is === 'paid') return await endAs({ status: 'done', reason: null })
+    const declineCode = charged.is === 'declined' ? charged.code : null
+    return await endAs({ status: 'refused', reason: 'payment_required', declineCode })
+  } catch (error) {
+    // Nobody waits for an answer: it would hold the place of the next for ever.
+    if (!(error instanceof ProviderError) || error.outcome !== 'rejected') throw error
+    return await endAs({ status: 'refused', reason: error.code })
+  }
+
+  async function endAs(end: RequestEnd): Promise<ActEnd> {
+    await database.as(organisationId, (tx) => endRequest(tx, requestId, end, now))
+    return actEnd(end)
+  }
 }
 
 /** By an attempt that was killed before it could say so, or by whoever has taken it back. */
 function endedBefore(requested: Requested | null): ActEnd {
-  if (requested?.status === 'refused') return { status: 'failed', outcome: requested.declineCode ?? requested.reason }
-  return { status: 'done', outcome: requested?.status === 'done' ? null : 'withdrawn' }
+  if (requested?.status !== 'done' && requested?.status !== 'refused') return { status: 'done', outcome: 'withdrawn' }
+  const { status, reason, declineCode } = requested
+  return actEnd({ status, reason, declineCode })
+}
+
+function actEnd({ status, reason, declineCode }: RequestEnd): ActEnd {
+  return status === 'done' ? { status, outcome: null } : { status: 'failed', outcome: declineCode ?? reason }
 }

@@ -4,6 +4,7 @@ import { moveTimer, switchOff, switchOn, wasMoved } from '../../db/billing-switc
 import type { Tx } from '../../db/client.ts'
 import type { BillingRequest, RequestOutcome } from '../../workflows/contracts/billing-requests.ts'
 import type { SubscriptionFacts } from '../../workflows/contracts/subscriptions.ts'
+import { againstChangeWithin } from '../../workflows/rules/plan-change-limits.ts'
 import { aheadOfNextPeriod } from '../../workflows/rules/plan-change-times.ts'
 import { isUnderWay } from '../../workflows/rules/subscription-state.ts'
 
@@ -35,8 +36,10 @@ export async function carryOutInRows(
   const subscription = facts.subscriptions.find((one) => one.id === request.subscriptionId)
   if (subscription === undefined) return refused('not_found')
   if (!isUnderWay(subscription)) return refused('wrong_state')
-  // The money that a smaller plan gives back may be the money that is disputed.
-  if (request.kind === 'change_plan' && request.when === 'now' && isFrozen) return refused('wrong_state')
+  if (request.kind === 'change_plan' && request.when === 'now') {
+    const against = againstChangeWithin(subscription, facts)
+    if (against) return refused(against)
+  }
   return ofSubscription(tx, { id, request, subscription, now })
 }
 

@@ -129,7 +129,12 @@ export function timerAnswer({ key, at, what, isMovable }: Timer): z.input<typeof
   return { key, at: iso(at), what, isMovable }
 }
 
-export function pendingAnswer({ id, status, request, dueAt, createdAt }: ChangeRequest): z.input<typeof PendingChange> {
+/** `timers`: of the last look, by one of which it may have been moved. */
+export function pendingAnswer(
+  { id, status, request, dueAt, createdAt }: ChangeRequest,
+  timers: readonly Timer[] = [],
+): z.input<typeof PendingChange> {
+  const timer = timers.find(({ key }) => key.endsWith(`/change/${id}`))
   const { subscriptionId, planKey, priceKey, when } = request
   const requestedAt = createdAt.toISOString()
   const isWaiting = status === 'waiting'
@@ -140,7 +145,7 @@ export function pendingAnswer({ id, status, request, dueAt, createdAt }: ChangeR
     planKey,
     priceKey,
     when,
-    dueAt: dueAt?.toISOString() ?? null,
+    dueAt: isoOrNull(timer?.at ?? dueAt?.getTime()),
     requestedAt,
   }
 }

@@ -21,12 +21,11 @@ const Refund = z
       description: 'Of an invoice, or of a checkout that has none, as the timeline tells of it',
       example: 'in_1Example',
     }),
-    amount: z
-      .int()
-      .min(1)
-      .max(99_999_999)
-      .exactOptional()
-      .meta({ description: "In minor units of the payment's currency; default all that is left of it", example: 4900 }),
+    amount: z.int().min(1).max(99_999_999).exactOptional().meta({
+      description:
+        "In minor units of the payment's currency; default all that is left of it, unless something stands to the customer's credit at Stripe",
+      example: 4900,
+    }),
   })
   .meta({ id: 'Refund' })
 
@@ -153,7 +152,14 @@ async function checkRefund(tx: Tx, paymentId: string, amount: number | null): Pr
   if (payment === undefined) return
   const refunds = state?.facts.refunds.filter((one) => one.paymentId === paymentId && one.status !== 'failed') ?? []
   const left = payment.amount - refunds.reduce((sum, one) => sum + one.amount, 0)
+  if (payment.amount === 0)
+    throw new Problem('wrong_state', 'It took no money: what stands to the credit of the customer paid it.')
   if (left <= 0) throw new Problem('wrong_state', 'Nothing is left of this payment: it was refunded before.')
+  const credited = state?.shown.balance?.amount ?? 0
+  if (amount === null && credited > 0) {
+    const detail = `At Stripe ${credited} stands to the credit of the customer, which may be of this payment, and would be given back twice: give an \`amount\`.`
+    throw new Problem('wrong_state', detail)
+  }
   if (amount !== null && amount > left) {
     throw invalidInput([{ pointer: '/amount', detail: `Of this payment ${left} is left: give at most that.` }])
   }

@@ -74,7 +74,7 @@ export function billingAnswer(rows: BillingRows, stripePrices: StripePrices): Bi
       evidenceDueAt: isoOrNull(evidenceDueAt),
     })),
     card: card && { ...card, expiresAt: iso(card.expiresAt) },
-    pendingChange: pending && pendingAnswer(pending),
+    pendingChange: pending && pendingAnswer(pending, state?.timers),
     switches: switches.map(({ onAt, ...one }) => ({ ...one, since: onAt.toISOString() })),
   }
 }

@@ -5,6 +5,7 @@ import { currentUse } from '../../db/current-use.ts'
 import { readEntitlements, usedOf } from '../../db/entitlements.ts'
 import { findPlan } from '../../db/plans.ts'
 import { limitedActs, limitPeriods } from '../../workflows/contracts/plans.ts'
+import { type AgainstChange, againstChangeWithin } from '../../workflows/rules/plan-change-limits.ts'
 import { fitPlans, type Over, type PlanFit } from '../../workflows/rules/plan-fit.ts'
 import { Problem } from '../problem.ts'
 import { Money } from './billing-answers.ts'
@@ -24,8 +25,8 @@ export const ChangeOfPlan = z
     planKey: ChosenPlan,
     priceKey: PriceKey,
     when: z.enum(['now', 'period_end']).meta({
-      description: `\`now\`: what remains of the period is charged or credited at once, and the plan changes only if the charge succeeds. \`period_end\`:
-the plan changes when the period that is paid for is over`,
+      description: `\`now\`: what remains of the period is charged or credited at once, and the plan changes only if the charge succeeds; not while the period is not paid, or what was paid for it is given
+back or disputed. \`period_end\`: the plan changes when the period that is paid for is over`,
     }),
     subscriptionId: SubscriptionId,
   })
@@ -87,6 +88,8 @@ export async function changeOf(
     throw new Problem('wrong_state', `The subscription has this price of ${plan.key} already.`)
   }
   const facts = state?.facts.subscriptions.find(({ id }) => id === subscription.id)
+  const against = wanted.when === 'now' && state && facts ? againstChangeWithin(facts, state.facts) : null
+  if (against) throw new Problem('wrong_state', adviceAgainst[against])
   const ends = facts?.items.map(({ period }) => period.endsAt) ?? []
   return {
     subscription,
@@ -94,6 +97,15 @@ export async function changeOf(
     fit: await fitOf(tx, subscriptions, subscription, choice),
     periodEndsAt: ends.length === 0 ? null : Math.min(...ends),
   }
+}
+
+/** By why a plan is not changed within its period. */
+const adviceAgainst: Record<AgainstChange, string> = {
+  overdue:
+    'Something of it is not paid yet: a change now would credit it. Pay it by POST /billing/pay-now first, or change at the end of the period.',
+  given_back:
+    'What was paid for this period was paid back: a change now would credit it once more. Change at the end of the period.',
+  disputed: 'A payment is disputed: change at the end of the period, or once the dispute is closed.',
 }
 
 /** Two of a family are paid for twice: neither is changed before one is gone. */

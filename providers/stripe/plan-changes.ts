@@ -39,6 +39,8 @@ export function createPlanChanges(session: Session): Pick<BillingProvider, 'prev
     const isMade = items.item.price.id === change.priceId && swaps(change, items).length === 0
     // Asked for again it would be another request, which Stripe refuses under the same key.
     if (change.metered && isMade) return { is: 'paid' as const }
+    // Stripe credits what remains of a period whether or not it was paid.
+    if (change.money === 'with_proration' && !isMade && items.isUnpaid) throw rejected('overdue')
     return charged(async () => {
       await session.act({ about: 'subscription', signal }, key, (stripe, options) =>
         stripe.subscriptions.update(
@@ -78,19 +80,26 @@ export function createPlanChanges(session: Session): Pick<BillingProvider, 'prev
   /** What a subscription is for, and what is paid by use beside it. */
   async function itemsOf(id: string, signal: AbortSignal): Promise<Items> {
     const subscription = await session.ask({ about: 'subscription', signal }, (stripe) =>
-      stripe.subscriptions.retrieve(id),
+      stripe.subscriptions.retrieve(id, { expand: ['latest_invoice'] }),
     )
     if (isOver(subscription)) throw rejected('no_such_subscription')
     const metered = subscription.items.data.filter(({ price }) => price.recurring?.usage_type === 'metered')
     const [item, ...others] = subscription.items.data.filter((one) => !metered.includes(one))
     if (!item || others.length > 0) throw rejected('several_prices')
-    return { item, metered }
+    return { item, metered, isUnpaid: isUnpaid(subscription) }
   }
 }
 
 interface Items {
   item: Stripe.SubscriptionItem
   metered: Stripe.SubscriptionItem[]
+  /** Whether something of it is to be paid yet, be it in an hour. */
+  isUnpaid: boolean
+}
+
+function isUnpaid({ status, latest_invoice: invoice }: Stripe.Subscription): boolean {
+  if (status === 'past_due' || status === 'unpaid') return true
+  return invoice !== null && typeof invoice !== 'string' && invoice.status !== 'paid' && invoice.amount_remaining > 0
 }
 
 function detailsOf(change: PriceChange, items: Items) {

@@ -231,6 +231,14 @@ test.each([
   expect(world.updates).toEqual([])
 })
 
+test('while its period is not paid a plan is changed at its end alone', async () => {
+  const world = await subscriber([scoutRow({ stripeStatus: 'past_due' })])
+  const refused = { status: 409, body: { code: 'wrong_state', detail: expect.stringContaining('/billing/pay-now') } }
+  expect(await world.change()).toMatchObject(refused)
+  expect(await world.post('/billing/change-plan/preview', { planKey: 'command', when: 'now' })).toMatchObject(refused)
+  expect((await world.change({ when: 'period_end' })).status).toBe(200)
+})
+
 test('of two subscriptions of a family none is changed before one is gone', async () => {
   const rows = [scoutRow(), scoutRow()]
   const world = await subscriber(rows)

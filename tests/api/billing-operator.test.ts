@@ -56,6 +56,19 @@ test('operators refund what is left of a payment, and the row is the organisatio
   expect(new Set(asked)).toEqual(new Set([subscriptionId(organisationId)]))
 })
 
+test('what stands to the customer’s credit is not refunded beside it unless an amount is given; nor is what took no money', async () => {
+  const { organisationId } = await neighbour()
+  const payments = [payment('in_paid', 9_900), payment('in_balance', 0)]
+  const balance = { amount: 4_000, currency: 'USD' }
+  await billingRows(database, organisationId, [scoutRow()], { facts: { payments }, shown: { balance } })
+  const give = (more: object) => post('/billing/refunds', { organisationId, paymentId: 'in_paid', ...more })
+  expect(await give({})).toMatchObject({ status: 409, body: { detail: expect.stringContaining('4000') } })
+  expect((await give({ amount: 5_900 })).status).toBe(200)
+  expect(await give({ paymentId: 'in_balance' })).toMatchObject({
+    body: { detail: expect.stringContaining('no money') },
+  })
+})
+
 test('a payment of long ago is refunded by its name; while a dispute is open none is', async () => {
   const { organisationId } = await neighbour()
   await billingRows(database, organisationId, [scoutRow()], { isFrozen: true })

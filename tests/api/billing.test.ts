@@ -50,6 +50,35 @@ test('an organisation that never bought anything has the state none, and nothing
   expect((await read('/billing/timers', key)).body).toEqual({ data: [] })
 })
 
+test('a change that waits tells when it will be made, also once it was moved', async () => {
+  const { organisationId: owner, key } = await neighbour()
+  const id = '01990000-0000-7000-8000-000000000001'
+  const timer = {
+    key: `billing/${owner}/change/${id}`,
+    at: june.startsAt,
+    what: 'change_plan',
+    isMovable: true,
+  } as const
+  const scout = scoutRow()
+  await billingRows(database, owner, [scout], { timers: [timer] })
+  const request = {
+    kind: 'change_plan',
+    subscriptionId: scout.id,
+    planKey: 'hunter',
+    priceKey: 'x',
+    when: 'period_end',
+  }
+  await database.as(
+    owner,
+    (tx) => tx`
+      insert into billing_requests (id, kind, request, status, due_at, actor, created_at)
+      values (${id}, 'change_plan', ${JSON.stringify(request)}::text::jsonb, 'waiting', ${new Date(june.endsAt)}, 'key:test',
+        ${new Date(june.startsAt)})`,
+  )
+  const moved = { id, dueAt: new Date(june.startsAt).toISOString() }
+  expect((await read('/billing', key)).body).toMatchObject({ pendingChange: moved })
+})
+
 test('one object tells what is subscribed to, used, owed and to come', async () => {
   const { organisationId: owner, key } = await neighbour()
   const timer = { key: `billing/${owner}/renewal/x/1`, at: june.endsAt, what: 'renewal', isMovable: true } as const

@@ -136,8 +136,8 @@ export function storyInMemory({ organisationId, customerId, billing, now, inLedg
     const { subscriptionId, planKey, priceKey } = request
     const setting = plans.find((plan) => plan.key === planKey)?.prices.find((price) => price.key === priceKey)?.setting
     const subscription = seen.subscriptions.find((one) => one.id === subscriptionId)
-    const isLate = subscription?.items.some(({ period }) => period.startsAt > change.at) ?? false
-    const money = isLate ? 'with_proration' : 'without'
+    const isWithin = subscription !== undefined && now() < aheadOfNextPeriod(subscription)
+    const money = isWithin ? 'with_proration' : 'without'
     await billing.changePrice({ subscriptionId, priceId: priceIds[setting ?? ''] ?? '', money }, key, never())
     memory = { ...memory, changes: memory.changes.filter((one) => one.id !== id) }
   }

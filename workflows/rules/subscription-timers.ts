@@ -22,7 +22,7 @@ export function planSubscription(
     ...planTrialNotices(subscription, situation.policy),
     ...planRenewalNotice(subscription, situation.policy),
     ...(overdueSince === null ? [] : planGrace(subscription, overdueSince, situation)),
-    ...planChanges(subscription, situation),
+    ...planChanges(subscription, overdueSince !== null, situation),
   ]
 }
 
@@ -99,16 +99,23 @@ function planGrace(subscription: SubscriptionFacts, overdueSince: number, situat
   return [...(reduced.at < revoked.at ? [step(reduced, 'access_reduced')] : []), step(revoked, 'access_revoked')]
 }
 
-/** Changes of plan that wait; a subscription that ends before has none. */
-function planChanges(subscription: SubscriptionFacts, { memory }: BillingSituation): Planned[] {
-  const { id, cancelsAt } = subscription
+/**
+ * Changes of plan that wait; a subscription that ends before has none. One that is late is made within a period, whose price has to be paid first.
+ */
+function planChanges(subscription: SubscriptionFacts, isOverdue: boolean, { memory }: BillingSituation): Planned[] {
+  const { id, cancelsAt, items } = subscription
   if (!isUnderWay(subscription)) return []
-  return memory.changes
-    .filter((change) => change.subscriptionId === id && change.at < (cancelsAt ?? Infinity))
-    .map((change) => ({
-      key: `change/${change.id}`,
-      at: change.at,
-      what: 'change_plan',
-      act: { is: 'change_plan', changeId: change.id, subscriptionId: id },
-    }))
+  const startsAt = Math.max(...items.map(({ period }) => period.startsAt))
+  return memory.changes.flatMap((change): Planned[] => {
+    const isLate = startsAt > change.at
+    if (change.subscriptionId !== id || change.at >= (cancelsAt ?? Infinity) || (isLate && isOverdue)) return []
+    return [
+      {
+        key: `change/${change.id}`,
+        at: isLate ? startsAt + chargedAfterMs : change.at,
+        what: 'change_plan',
+        act: { is: 'change_plan', changeId: change.id, subscriptionId: id },
+      },
+    ]
+  })
 }
