@@ -290,10 +290,11 @@ export interface BillingProvider {
     signal: AbortSignal,
   ): Promise<{ id: string; url: string; expiresAt: number }>
   /**
-   * Closes the customer's open pages on which a subscription is bought, but for `keptId` and those that were opened after it, so that one can be paid.
-   * Where that one is not open any more nothing is closed. One that is paid meanwhile is no error: whoever asks looks at the account after.
+   * Closes the customer's open pages on which a subscription is bought, but for the last that was opened, so that one can be paid; however many ask at
+   * once, that one stays open. True where it is `keptId`; where that is not open any more nothing is closed. One that is paid meanwhile is no error:
+   * whoever asks looks at the account after.
    */
-  expireCheckouts(customerId: string, keptId: string, signal: AbortSignal): Promise<void>
+  expireCheckouts(customerId: string, keptId: string, signal: AbortSignal): Promise<boolean>
   openPortal(asked: { customerId: string; returnUrl: string }, signal: AbortSignal): Promise<{ url: string }>
   previewChange(change: PriceChange, signal: AbortSignal): Promise<ChangePreview>
   changePrice(change: PriceChange, key: string, signal: AbortSignal): Promise<Charged>

@@ -8,7 +8,7 @@ import { findStripeCustomer } from '../../db/stripe-customers.ts'
 import { dayMs, durationMs } from '../../workflows/rules/durations.ts'
 import type { Handover } from '../handover.ts'
 import { storyRequestId } from '../idempotency.ts'
-import { invalidInput } from '../problem.ts'
+import { invalidInput, Problem } from '../problem.ts'
 import { askProvider, askUnderKey, type Refusals } from '../provider-calls.ts'
 import { type Endpoint, route } from '../route.ts'
 import { type Choice, ChosenPlan, chosen, noCustomer, ofFamily, PriceKey } from './billing-choices.ts'
@@ -48,6 +48,9 @@ const refusals: Refusals = {
   invalid_request: ['invalid_input', 'Stripe takes none of this: look at the addresses, and at the quantity.', ''],
 }
 
+const closedAlready =
+  'This page is closed: another one was opened after it. Send the person there, or ask once more under another Idempotency-Key.'
+
 export function billingCheckoutRoutes({
   billing,
   handover,
@@ -66,8 +69,9 @@ export function billingCheckoutRoutes({
       summary: 'Buy a plan',
       description: `Opens a page of Stripe's, where a person pays: send them to \`url\`. A subscription, credits or what is bought once, each by the
 key of its plan. A first subscription begins with the plan's trial. One whose family the organisation has already is changed by
-POST /billing/change-plan instead; pages that were opened for a subscription before are closed. What was bought shows in GET /billing
-once Stripe has told of it, seconds after the payment.`,
+POST /billing/change-plan instead. Of the pages for subscriptions the one that was opened last stays open, also where several are asked for
+at once: a 409 \`conflict\` says that another one came after this. What was bought shows in GET /billing once Stripe has told of it, seconds
+after the payment.`,
       body: Checkout,
       example: {
         planKey: 'hunter',
@@ -75,7 +79,7 @@ once Stripe has told of it, seconds after the payment.`,
         successUrl: 'https://example.com/paid',
         cancelUrl: 'https://example.com/plans',
       },
-      problems: ['wrong_state', 'not_allowed_now'],
+      problems: ['wrong_state', 'conflict', 'not_allowed_now'],
       success: {
         status: 201,
         description: 'The page that is open',
@@ -100,13 +104,14 @@ once Stripe has told of it, seconds after the payment.`,
           provider.startCheckout(wanted, underKey, signal),
         )
         if (sole !== null) {
-          await askProvider((signal) => provider.expireCheckouts(customerId, id, signal), refusals)
+          const isLast = await askProvider((signal) => provider.expireCheckouts(customerId, id, signal), refusals)
           // After the others are closed, so that none of them was paid unseen; whoever is refused has never seen this page.
           const rival = await rivalAtStripe(provider, customerId, sole, refusals)
           if (rival !== null) {
             handover.begin(await as((tx) => wakeBilling(tx, { organisationId, requestId }, now)))
             throw alreadySubscribed(rival, sole.family)
           }
+          if (!isLast) throw new Problem('conflict', closedAlready)
         }
         return { body: { id, url, expiresAt: new Date(expiresAt).toISOString() } }
       },

@@ -36,20 +36,19 @@ export function createCheckouts(session: Session): Pick<BillingProvider, 'startC
     return { id: made.id, url: made.url, expiresAt: ms(made.expires_at) }
   }
 
-  async function expireCheckouts(customer: string, keptId: string, signal: AbortSignal): Promise<void> {
+  async function expireCheckouts(customer: string, keptId: string, signal: AbortSignal): Promise<boolean> {
     const call: Call = { about: 'customer', signal }
     // They end by themselves after a day: there are never many.
     const open = await session.ask(call, (stripe) =>
       listed(Infinity, (place) => stripe.checkout.sessions.list({ customer, status: 'open', ...place })),
     )
-    const kept = open.find(({ id }) => id === keptId)
-    // It was paid, or closed for one that was opened later: that one is the last.
-    if (kept === undefined) return
-    const earlier = open.filter(({ id, mode, created }) => {
-      // Of two within a second neither knows which was first: rather both are closed than both paid.
-      return id !== keptId && mode === 'subscription' && created <= kept.created
-    })
-    for (const one of earlier) await expire(one, call)
+    // It was paid, or closed for one that was opened later: that one closes the others.
+    if (open.every(({ id }) => id !== keptId)) return false
+    // Stripe lists the newest first, and tells of when by the second only: of two within one their places in its list say which was later. By any order
+    // that is the same for everyone who asks at once, nobody closes the last, and each of the others is seen by its own turn or by the last one's.
+    const [last, ...others] = open.filter(({ mode }) => mode === 'subscription')
+    for (const one of others) await expire(one, call)
+    return last?.id === keptId
   }
 
   async function expire({ id }: Stripe.Checkout.Session, call: Call): Promise<void> {

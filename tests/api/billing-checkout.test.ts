@@ -125,6 +125,18 @@ test('a page for a subscription closes those before it, also under a key whose a
   expect(billing.kept.slice(before)).toEqual([body['id'], body['id'], other.body['id']])
 })
 
+test('a page after which another one was opened is not given out', async () => {
+  const { key } = await neighbour()
+  const { expireCheckouts } = billing
+  billing.expireCheckouts = async () => false
+  const refused = await buy(key, scout)
+  billing.expireCheckouts = expireCheckouts
+  expect(refused).toMatchObject({
+    status: 409,
+    body: { code: 'conflict', detail: expect.stringContaining('after it') },
+  })
+})
+
 test('a page is not given out while those before it may be open', async () => {
   const { key } = await neighbour()
   const { expireCheckouts } = billing

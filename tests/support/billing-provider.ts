@@ -34,7 +34,10 @@ export function standInBilling(): StandInBilling {
       const id = `cs_${[...checkouts.keys()].indexOf(key) + 1}`
       return { id, url: `https://checkout.example.com/${id}`, expiresAt: Date.UTC(2026, 10, 22) }
     },
-    expireCheckouts: async (_customerId, keptId) => void kept.push(keptId),
+    async expireCheckouts(_customerId, keptId) {
+      kept.push(keptId)
+      return true
+    },
     openPortal: async ({ customerId }) => ({ url: `https://portal.example.com/${customerId}` }),
     previewChange: async ({ money }) => ({
       dueNow: { amount: money === 'without' ? 0 : 5_000, currency: 'USD' },

@@ -81,17 +81,53 @@ describe('a checkout', () => {
     const earlier = []
     for (let one = 1; one <= 101; one += 1) earlier.push(await open(`checkout/${one}`))
     const kept = await open('checkout/kept')
-    await billing.expireCheckouts(customerId, kept.id, neverAborted)
-    await billing.expireCheckouts(customerId, kept.id, neverAborted)
+    expect(await billing.expireCheckouts(customerId, kept.id, neverAborted)).toBe(true)
+    expect(await billing.expireCheckouts(customerId, kept.id, neverAborted)).toBe(true)
     const statusOf = async ({ id }: { id: string }) => (await stripe.checkout.sessions.retrieve(id)).status
     expect(await Promise.all([paid, kept, ...others].map(statusOf))).toEqual(['complete', 'open', 'open', 'open'])
     expect(new Set(await Promise.all(earlier.map(statusOf)))).toEqual(new Set(['expired']))
     // Asked for again, one that was closed closes nothing.
     const again = await open('checkout/101')
-    await billing.expireCheckouts(customerId, again.id, neverAborted)
+    expect(await billing.expireCheckouts(customerId, again.id, neverAborted)).toBe(false)
     expect([again.id, await statusOf(kept)]).toEqual([earlier.at(-1)?.id, 'open'])
     const refused = happen('checkout.complete', { sessionId: again.id })
     await expect(refused).rejects.toThrow()
+  })
+
+  test('of several within a second, asked for at once or in any order, leaves one open: the last', async () => {
+    const test = await stripe.testHelpers.testClocks.create({ frozen_time: Math.floor(Date.now() / 1_000) })
+    const statusOf = async (id: string) => (await stripe.checkout.sessions.retrieve(id)).status
+    for (let turn = 1; turn <= 10; turn += 1) {
+      const { id: customerId } = await stripe.customers.create({ test_clock: test.id })
+      const wanted = { customerId, priceId: 'price_scout', quantity: 1, subscription: { trialDays: null }, ...pages }
+      const ids: string[] = []
+      const buy = async (name: string) => {
+        const { id } = await billing.startCheckout(wanted, `checkout/${turn}/${name}`, neverAborted)
+        ids.push(id)
+        return { id, isLast: await billing.expireCheckouts(customerId, id, neverAborted) }
+      }
+      await Promise.all([buy('a'), buy('b'), buy('c')])
+      const open = async () => {
+        const { data } = await stripe.checkout.sessions.list({ customer: customerId })
+        expect(new Set(data.map(({ created }) => created)).size).toBe(1)
+        return data.filter(({ status }) => status === 'open').map(({ id }) => id)
+      }
+      expect(await open()).toHaveLength(1)
+      const later = await buy('d')
+      expect([later.isLast, await open()]).toEqual([true, [later.id]])
+      for (const id of ids.toReversed()) await billing.expireCheckouts(customerId, id, neverAborted)
+      expect(await statusOf(later.id)).toBe('open')
+    }
+  })
+
+  test('that is not the last closes itself', async () => {
+    const { id: customerId } = await stripe.customers.create()
+    const wanted = { customerId, priceId: 'price_scout', quantity: 1, subscription: { trialDays: null }, ...pages }
+    const first = await billing.startCheckout(wanted, 'checkout/1', neverAborted)
+    const second = await billing.startCheckout(wanted, 'checkout/2', neverAborted)
+    expect(await billing.expireCheckouts(customerId, first.id, neverAborted)).toBe(false)
+    const { data } = await stripe.checkout.sessions.list({ customer: customerId, status: 'open' })
+    expect(data.map(({ id }) => id)).toEqual([second.id])
   })
 
   test('that is paid while it is being closed is no error, and one that stays open is', async () => {
