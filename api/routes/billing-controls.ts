@@ -60,7 +60,8 @@ once and for good; nothing is paid back by itself.`,
       tag,
       summary: 'Pay an open invoice',
       description: `Charges what the customer pays with, at once. A card that is declined is answered 402 with the bank's \`declineCode\`:
-have another one put in by POST /billing/portal, which is then charged by itself.`,
+have another one put in by POST /billing/portal, which is then charged by itself. With \`authentication_required\` the card is good, and the
+bank wants the person: they confirm at the invoice's \`payUrl\` in GET /billing.`,
       body: z
         .strictObject({
           invoiceId: z.string().min(1).max(255).exactOptional().meta({

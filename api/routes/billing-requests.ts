@@ -17,8 +17,9 @@ import { carryOut, subscriptionId } from '../../workflows/contracts/subscription
 import type { Handover } from '../handover.ts'
 import { storyRequestId } from '../idempotency.ts'
 import type { Whose } from '../platform.ts'
-import { Problem, type ProblemCode } from '../problem.ts'
+import { Problem } from '../problem.ts'
 import { pendingAnswer } from './billing-answers.ts'
+import { refusalOf } from './billing-refusals.ts'
 
 export interface BillingStory {
   stories: Pick<Stories, 'update'>
@@ -112,46 +113,10 @@ function changePending(pending: ChangeRequest): Problem {
 
 async function refused(whose: Whose, id: string, error: StoryRefused, now: Date): Promise<Problem> {
   await whose.as((tx) => refuseRequest(tx, id, error.code, now))
-  const [code, advice] = isKnown(error.code) ? ([error.code, refusals[error.code]] as const) : unknownRefusal
-  const pending = code === 'conflict' ? await whose.as(pendingChange) : null
+  const pending = error.code === 'conflict' ? await whose.as(pendingChange) : null
   if (pending !== null) return changePending(pending)
-  const declineCode = code === 'payment_required' ? await whose.as((tx) => declineOf(tx, id)) : null
-  if (declineCode !== null) return declined(declineCode, error)
-  return new Problem(code, `${advice} (${error.message}.)`, { cause: error })
+  return refusalOf(error, await whose.as((tx) => findBillingRequest(tx, id)))
 }
-
-const declineOf = async (tx: Tx, id: string) => (await findBillingRequest(tx, id))?.declineCode ?? null
-
-/** 402 with what the bank said. */
-function declined(declineCode: string, cause: Error): Problem {
-  const detail =
-    adviceByDecline.get(declineCode) ??
-    `The bank declined the charge (${declineCode}), and nothing was changed. Have another card put in by POST /billing/portal, and ask again.`
-  return new Problem('payment_required', detail, { members: { declineCode }, cause })
-}
-
-/** Where another card is not what helps. */
-const adviceByDecline: ReadonlyMap<string, string> = new Map([
-  [
-    'no_payment_method',
-    'There is nothing to pay by, and nothing was changed. Have a card put in by POST /billing/portal, and ask again.',
-  ],
-  ['payment_processing', 'The bank takes its time with the payment: read GET /billing before you ask again.'],
-])
-
-/** By the story's code, which is one of ours. */
-const refusals = {
-  wrong_state: 'It is too late for that, or too early: read GET /billing for what holds now.',
-  conflict: 'Something else is being done that this contradicts: read GET /billing.',
-  payment_required:
-    'The payment did not succeed, and nothing was changed. Have another card put in by POST /billing/portal, and ask again.',
-  not_found: 'Stripe has no such thing of this organisation.',
-  limit_reached: 'That would be more than is allowed.',
-} as const satisfies Partial<Record<ProblemCode, string>>
-
-const unknownRefusal = ['wrong_state', refusals.wrong_state] as const
-
-const isKnown = (code: string): code is keyof typeof refusals => Object.hasOwn(refusals, code)
 
 function unavailable(cause?: Error): Problem {
   const detail = 'The subscription gave no answer in time. It is safe to ask again, under the same Idempotency-Key.'

@@ -65,8 +65,17 @@ const TimedOut = z.object({ detail: z.object({ code: z.literal('ETIMEDOUT') }) }
 
 const nothingToPayBy = 'no_payment_method'
 
-function declineCode({ code, decline_code: decline }: Stripe.errors.StripeError): string {
-  return code === 'missing' ? nothingToPayBy : (decline ?? code ?? 'card_declined')
+/** Said to whoever charges while the person is there; else it comes as a decline. */
+const asksForPerson: ReadonlySet<string> = new Set([
+  'invoice_payment_intent_requires_action',
+  'payment_intent_action_required',
+  'subscription_payment_intent_requires_action',
+])
+
+/** A charge that was not tried to the end has no decline code, for which the SDK has the empty text. */
+function declineCode({ code = '', decline_code: decline = '' }: Stripe.errors.StripeError): string {
+  if (code === 'missing') return nothingToPayBy
+  return asksForPerson.has(code) ? 'authentication_required' : decline || code || 'card_declined'
 }
 
 /** What somebody can mend, in words of ours. */

@@ -13,7 +13,7 @@ import { incompleteSeconds, periodOf } from './sandbox-due.ts'
 import { collect, draftInvoice, finalize } from './sandbox-invoices.ts'
 import { periodAt, shareOf } from './sandbox-periods.ts'
 import { declined, invalid } from './sandbox-refusals.ts'
-import { costOf, lineFor, recurringPrice, sameInterval } from './sandbox-subscriptions.ts'
+import { asksForPerson, costOf, lineFor, recurringPrice, sameInterval } from './sandbox-subscriptions.ts'
 import type { Metadata } from './sandbox-values.ts'
 
 interface ItemChange {
@@ -50,11 +50,7 @@ export function changePlan(act: Act, before: Subscription, change: PlanChange): 
   const { error, intent } = collect(act, open, { isPersonThere: true, isScheduled: true })
   const isUnpaid = error !== null || intent?.status === 'requires_action'
   if (isUnpaid && change.behavior === 'error_if_incomplete') {
-    throw declined(
-      error ?? { type: 'card_error', code: 'payment_intent_action_required', message: 'The payment needs action.' },
-      intent,
-      false,
-    )
+    throw declined(error ?? asksForPerson, intent, false)
   }
   return act.need('subscription', before.id)
 }

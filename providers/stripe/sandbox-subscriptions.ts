@@ -96,7 +96,8 @@ function collectFirst(
   if (isUnpaid && behavior === 'error_if_incomplete') throw declined(error ?? asksForPerson, intent, false)
 }
 
-const asksForPerson = {
+/** To whoever wants no subscription, and no change of one, that is not paid. */
+export const asksForPerson = {
   type: 'card_error' as const,
   code: 'subscription_payment_intent_requires_action',
   message: 'Payment for this subscription requires additional user action before it can be completed successfully.',

@@ -152,6 +152,7 @@ test.each([
   ['insufficient_funds', 'another card'],
   ['no_payment_method', 'nothing to pay by'],
   ['payment_processing', 'read GET /billing'],
+  ['authentication_required', 'wants the person to confirm'],
 ])('a charge that is declined with %s is answered 402 with that, and with what to do', async (declineCode, advice) => {
   const world = await subscriber()
   world.take = async (id) => {

@@ -14,9 +14,11 @@ export interface DunningCase {
   isGivenUp: boolean
 }
 
-/** No other attempt with the same card will do better: after these Stripe does not try again either. */
+/**
+ * No other attempt with the same card will do better: after these Stripe does not try again either. Nor does it after `authentication_required`, but
+ * there the card is good: its owner confirms the payment at the invoice's page, and has the time that they have to put in another.
+ */
 const hardDeclines: ReadonlySet<string> = new Set([
-  'authentication_required',
   'highest_risk_level',
   'incorrect_number',
   'lost_card',

@@ -209,6 +209,18 @@ describe('a change of price', () => {
     expect({ price: items.data[0]?.price.id, status }).toEqual({ price: 'price_scout', status: 'active' })
   })
 
+  test('is not made where the bank wants to hear the person, and that is told by a code', async () => {
+    const { customer, id } = await subscribed()
+    const { id: asking } = await stripe.paymentMethods.attach('pm_card_authenticationRequired', { customer })
+    await stripe.subscriptions.update(id, { default_payment_method: asking })
+    const declined = { is: 'declined', code: 'authentication_required' }
+    expect(await billing.changePrice(upwards(id), 'change/1', neverAborted)).toEqual(declined)
+    const { items, status } = await stripe.subscriptions.retrieve(id)
+    expect({ price: items.data[0]?.price.id, status }).toEqual({ price: 'price_scout', status: 'active' })
+    const { data } = await stripe.invoices.list({ customer, status: 'open' })
+    expect(data).toEqual([])
+  })
+
   test('of what has ended is refused', async () => {
     const { id } = await subscribed()
     await billing.cancel(id, 'now', 'cancel/1', neverAborted)
@@ -237,6 +249,19 @@ describe('an invoice', () => {
     expect(await billing.payInvoice(invoice, good, 'pay/2', neverAborted)).toEqual({ is: 'paid' })
     expect(await billing.payInvoice(invoice, good, 'pay/3', neverAborted)).toEqual({ is: 'not_open' })
     expect(await billing.payInvoice(invoice, null, 'pay/4', neverAborted)).toEqual({ is: 'not_open' })
+  })
+
+  test('for which the bank wants to hear the person is not paid, and has a page where they are heard', async () => {
+    const { customer, id } = await subscribed()
+    const { id: asking } = await stripe.paymentMethods.attach('pm_card_authenticationRequired', { customer })
+    await stripe.subscriptions.update(id, { default_payment_method: asking })
+    await world.wait(32)
+    const [invoice] = (await stripe.invoices.list({ customer, status: 'open' })).data
+    const paid = billing.payInvoice(invoice?.id ?? '', null, 'pay/1', neverAborted)
+    expect(await paid).toEqual({ is: 'declined', code: 'authentication_required' })
+    const account = await billing.fetchAccount(customer, planOfPrice, neverAborted)
+    expect(account?.facts.openInvoices).toMatchObject([{ declineCode: 'authentication_required' }])
+    expect(account?.shown.openInvoices).toMatchObject([{ payUrl: expect.stringMatching(/^https:/) }])
   })
 
   test('that nobody has a card for is not paid', async () => {

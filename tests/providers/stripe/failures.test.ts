@@ -38,6 +38,11 @@ describe('a failure is classed by what it leaves behind:', () => {
       'rejected',
       'fraudulent',
     ],
+    // Without a `decline_code`, as Stripe says it.
+    [402, stripes('card_error', 'subscription_payment_intent_requires_action'), 'rejected', 'authentication_required'],
+    [402, stripes('card_error', 'invoice_payment_intent_requires_action'), 'rejected', 'authentication_required'],
+    [402, stripes('card_error', 'incorrect_cvc'), 'rejected', 'incorrect_cvc'],
+    [402, stripes('card_error'), 'rejected', 'card_declined'],
     [409, stripes('idempotency_error', 'idempotency_key_in_use'), 'retry', 'call_under_way'],
     [500, stripes('api_error'), 'unconfirmed', 'http_500'],
     [502, '<html>Bad Gateway</html>', 'retry', 'http_502'],

@@ -73,6 +73,12 @@ test('a hard decline skips ahead to the end, also in the middle', () => {
   ])
 })
 
+test('whose bank wants to hear the person has as long as anybody', () => {
+  const asksForPerson = overdue({ declineCode: 'authentication_required', nextAttemptAt: null })
+  expect(due(asksForPerson, daysOn(0))).toEqual(['dunning/in_1/1'])
+  expect(timersOf(asksForPerson, daysOn(0)).at(-1)).toMatchObject({ at: daysOn(28), what: 'give_up' })
+})
+
 test('after a hard decline a new card that is declined for now brings no earlier notice', () => {
   const done = keys('dunning/in_1/5', 'dunning/in_1/given-up', 'charge/in_1/card/pm_2')
   const soft = { ...overdue({ lastAttemptAt: daysOn(1), nextAttemptAt: null }), card: newCard }
