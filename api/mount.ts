@@ -52,7 +52,8 @@ export function mountEndpoints(endpoints: readonly Endpoint[], platform: Platfor
 
 function bodyReader(limit: number) {
   // Any media type that gets here is JSON; what is none is refused with a sentence.
-  const parse = express.json({ limit, type: () => true, verify: isReadable })
+  // What is JSON and no object is refused by the route, which knows to say so.
+  const parse = express.json({ limit, strict: false, type: () => true, verify: isReadable })
   return async (request: Request, response: Response): Promise<void> => {
     const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0
     if (!hasBody) return

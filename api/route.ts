@@ -165,6 +165,9 @@ function read<Params extends z.ZodType, Query extends z.ZodType, Body extends z.
 ): Call<z.output<Params>, z.output<Query>, z.output<Body>> {
   const { caller, header, requestId, now, body = {} } = received
   if (description.body && received.body === undefined) throw invalidInput([{ pointer: '', detail: bodyIsMissing }])
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw invalidInput([{ pointer: '', detail: bodyIsNoObject }])
+  }
   const unstorable = unstorableText(body)
   if (unstorable.length > 0) throw invalidInput(unstorable)
   return {
@@ -181,6 +184,7 @@ function read<Params extends z.ZodType, Query extends z.ZodType, Body extends z.
 }
 
 const nothing = z.strictObject({})
+const bodyIsNoObject = 'The body has to be a JSON object: { "name": "value" }, or {} where there is nothing to say.'
 const bodyIsMissing = 'Send a body as JSON, with the header Content-Type: application/json.'
 
 /** Where a schema has nothing more helpful to say. */

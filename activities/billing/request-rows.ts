@@ -16,9 +16,10 @@ export async function carryOutInRows(
 ): Promise<RequestOutcome | null> {
   if (request.kind === 'switch_on') {
     const { name, reason } = request
-    return (await switchOn(tx, { name, reason, author: actor }, now)) ? done : refused('wrong_state')
+    return (await switchOn(tx, { name, reason, author: actor }, now)) ? done : refused('switched_already')
   }
-  if (request.kind === 'switch_off') return (await switchOff(tx, request.name, now)) ? done : refused('wrong_state')
+  if (request.kind === 'switch_off')
+    return (await switchOff(tx, request.name, now)) ? done : refused('switched_already')
   const last = await findBillingState(tx)
   if (last === null) return refused('wrong_state')
   const { facts, timers, isFrozen } = last
@@ -28,14 +29,14 @@ export async function carryOutInRows(
     // One that was moved out of sight is still ours to move.
     const isMoved = timer === undefined && (await wasMoved(tx, timerKey))
     if (timer === undefined && !isMoved) return refused('not_found')
-    if (timer?.isMovable === false) return refused('wrong_state')
+    if (timer?.isMovable === false) return refused('not_movable')
     await moveTimer(tx, { timerKey, to: new Date(to), author: actor }, now)
     return done
   }
-  if (request.kind === 'refund' || request.kind === 'pay_now') return isFrozen ? refused('wrong_state') : null
+  if (request.kind === 'refund' || request.kind === 'pay_now') return isFrozen ? refused('dispute_open') : null
   const subscription = facts.subscriptions.find((one) => one.id === request.subscriptionId)
   if (subscription === undefined) return refused('not_found')
-  if (!isUnderWay(subscription)) return refused('wrong_state')
+  if (!isUnderWay(subscription)) return refused('not_under_way')
   if (request.kind === 'change_plan' && request.when === 'now') {
     const against = againstChangeWithin(subscription, facts)
     if (against) return refused(against)
@@ -56,16 +57,16 @@ async function ofSubscription(
 ): Promise<RequestOutcome | null> {
   const { cancelsAt } = subscription
   if (request.kind === 'undo_change') {
-    return (await withdrawChange(tx, request.subscriptionId, now)) ? done : refused('wrong_state')
+    return (await withdrawChange(tx, request.subscriptionId, now)) ? done : refused('nothing_to_undo')
   }
-  if (request.kind === 'undo_cancel') return cancelsAt === null ? refused('wrong_state') : null
+  if (request.kind === 'undo_cancel') return cancelsAt === null ? refused('nothing_to_undo') : null
   if (request.kind === 'cancel') {
     // One that ends with its period may be taken back, and then has the change that waits still.
     if (request.when === 'now') await withdrawChange(tx, request.subscriptionId, now)
     return null
   }
   if (request.when === 'now') return null
-  if (cancelsAt !== null) return refused('wrong_state')
+  if (cancelsAt !== null) return refused('ends_already')
   await letRequestWait(tx, id, new Date(Math.max(now.getTime(), aheadOfNextPeriod(subscription))))
   return { is: 'waiting' }
 }

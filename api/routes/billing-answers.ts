@@ -26,7 +26,10 @@ export const TimerAnswer = z
     key: z.string().meta({ example: 'billing/0198c7e6-0000-7000-8000-000000000000/trial/sub_1/1793836800000/1' }),
     at: moment,
     what: z.string().meta({ description: 'What is done or happens then', example: 'trial_ending' }),
-    isMovable: z.boolean().meta({ description: 'Whether an operator can move it; else the moment is Stripe\u2019s' }),
+    isMovable: z.boolean().meta({
+      description:
+        'Whether an operator can move it; else the moment follows from what Stripe has, or from the rules of an automatic top-up',
+    }),
   })
   .meta({ id: 'BillingTimer' })
 

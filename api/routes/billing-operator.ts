@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { findBillingState } from '../../db/billing-states.ts'
 import type { Database, Tx } from '../../db/client.ts'
 import { isOwnPayment } from '../../db/stripe-customers.ts'
-import { operatorSwitches } from '../../workflows/contracts/subscriptions.ts'
+import { operatorSwitches, type TimerWhat } from '../../workflows/contracts/subscriptions.ts'
 import { namedByPlatform } from '../platform.ts'
 import { found, invalidInput, Problem } from '../problem.ts'
 import { type Endpoint, route } from '../route.ts'
@@ -87,7 +87,8 @@ nothing is refunded. Send an Idempotency-Key: without one, a request sent again 
       permission: 'billing:write',
       tag,
       summary: 'Move a timer',
-      description: `For keys of the platform's organisation. Earlier or later; what Stripe does at its own time (\`isMovable\` is false) stays where it is.`,
+      description: `For keys of the platform's organisation. Earlier or later. Where \`isMovable\` is false it stays where it is: Stripe acts at a time of its own, and an automatic top-up
+waits for its \`coolDown\`, or for the next month.`,
       body: MovedTimer,
       example: {
         organisationId: exampleId,
@@ -107,7 +108,7 @@ nothing is refunded. Send an Idempotency-Key: without one, a request sent again 
               timers.find(({ key }) => key === timerKey),
               'timer',
             )
-            if (!isMovable) throw new Problem('wrong_state', `When ${what} is, Stripe decides: it is not ours to move.`)
+            if (!isMovable) throw new Problem('wrong_state', notMovable(what))
             return { kind: 'move_timer', timerKey, to: Date.parse(to) }
           }),
         }
@@ -141,6 +142,11 @@ with at once.`,
     }),
   ]
 }
+
+const notMovable = (what: TimerWhat): string =>
+  what === 'top_up'
+    ? 'When there may be another top-up follows from its coolDown and its mostPerMonth: change those by POST /credits/top-ups.'
+    : `When ${what} is follows from what Stripe has: it is not ours to move.`
 
 /** Throws for what is no payment of the organisation's, and for more than is left of it. */
 async function checkRefund(tx: Tx, paymentId: string, amount: number | null): Promise<void> {

@@ -7,7 +7,8 @@ import { Problem, type ProblemCode } from '../problem.ts'
 export function refusalOf(error: StoryRefused, asked: Pick<StoredRequest, 'request' | 'declineCode'> | null): Problem {
   const declineCode = error.code === 'payment_required' ? asked?.declineCode : null
   if (asked && declineCode) return declined(declineCode, asked.request, error)
-  const [code, advice] = refusals.get(error.code) ?? unknownRefusal
+  const isPaid = error.code === 'wrong_state' && asked?.request.kind === 'pay_now'
+  const [code, advice] = refusals.get(isPaid ? 'not_open' : error.code) ?? unknownRefusal
   return new Problem(code, `${advice} (${error.message}.)`, { cause: error })
 }
 
@@ -48,8 +49,13 @@ const unknownRefusal = [
   'It is too late for that, or too early: read GET /billing for what holds now.',
 ] as const
 
-/** By the story's code, which is one of ours or of what the provider refuses. */
-const refusals: ReadonlyMap<string, readonly [ProblemCode, string]> = new Map([
+const nothingToPay = 'The invoice is no longer open: there is nothing to pay. GET /billing shows those that are.'
+
+const tooLate = (advice: Readonly<Record<string, string>>) =>
+  Object.entries(advice).map(([code, detail]) => [code, ['wrong_state', detail]] as const)
+
+/** By the story's code, which is a word of ours or of what the provider refuses. */
+const refusals = new Map<string, readonly [ProblemCode, string]>([
   ['conflict', ['conflict', 'Something else is being done that this contradicts: read GET /billing.']],
   [
     'payment_required',
@@ -60,4 +66,27 @@ const refusals: ReadonlyMap<string, readonly [ProblemCode, string]> = new Map([
   ],
   ['not_found', ['not_found', 'Stripe has no such thing of this organisation.']],
   ['limit_reached', ['limit_reached', 'That would be more than is allowed.']],
+  ...tooLate({
+    dispute_open:
+      'A payment is disputed: until that is decided nothing is refunded, paid by hand or changed at once. GET /billing/timeline tells of it.',
+    ends_already: 'The subscription ends with its period: keep it by POST /billing/cancel/undo first.',
+    not_movable: 'The timer is not ours to move: read GET /billing/timers for those that are.',
+    not_under_way:
+      'The subscription has ended, or its first payment was not made: buy one by POST /billing/checkout, or read GET /billing for what there is.',
+    nothing_to_undo: 'There is nothing to take back: it was taken back before, or is done already. Read GET /billing.',
+    switched_already: 'It is switched so already: there is nothing to do.',
+
+    already_refunded: 'Nothing is left of this payment: it was refunded before.',
+    amount_too_large: 'That is more than Stripe has left of this payment: give less, or leave out the amount.',
+    no_such_card: 'The card is gone: have another one put in by POST /billing/portal, and ask again.',
+    no_such_price: 'Stripe does not sell this price any more: choose another one from GET /plans.',
+    no_such_subscription: 'The subscription has ended: buy another one by POST /billing/checkout.',
+    not_open: nothingToPay,
+    nothing_to_refund: 'Nothing was paid by card for this invoice: there is nothing to refund.',
+    payment_disputed:
+      'The payment is disputed: its bank decides whether it is given back, and it cannot be refunded here.',
+    several_payments: 'The invoice was paid by several payments: refund each of them at Stripe.',
+    several_prices: 'The subscription has several prices at Stripe, and is changed there.',
+    unconfirmed: 'Stripe has not said whether it was done: read GET /billing/timeline before you ask again.',
+  }),
 ])

@@ -31,7 +31,10 @@ const TopUp = z
       .meta({ description: 'It is bought when the balance is below', example: 600 }),
     coolDown: durationAbove(shortestCoolDownSeconds)
       .default('PT1H')
-      .meta({ description: 'For so long after an attempt there is no other, whatever came of it', example: 'PT1H' }),
+      .meta({
+        description: `For so long after an attempt there is no other, whatever came of it; more than ${shortestCoolDownSeconds} seconds, such as PT5M`,
+        example: 'PT1H',
+      }),
     mostPerMonth: z.int().min(1).max(100).meta({ description: 'Attempts in a calendar month (UTC)', example: 5 }),
     enabled: z.boolean().default(true),
   })

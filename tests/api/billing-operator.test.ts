@@ -82,13 +82,17 @@ test('a payment of long ago is refunded by its name; while a dispute is open non
   expect((await post('/billing/refunds', old)).status).toBe(200)
 })
 
-test('a timer that is ours can be moved, one of Stripe’s cannot', async () => {
+test('a timer that is ours can be moved, one of Stripe’s or of a top-up cannot', async () => {
   const { organisationId } = await neighbour()
   const timer = (key: string, isMovable: boolean) => ({ key, at: june.endsAt, what: 'renewal' as const, isMovable })
-  await billingRows(database, organisationId, [scoutRow()], { timers: [timer('ours', true), timer('theirs', false)] })
+  const topUp = { ...timer('rested', false), what: 'top_up' as const }
+  const timers = [timer('ours', true), timer('theirs', false), topUp]
+  await billingRows(database, organisationId, [scoutRow()], { timers })
   const move = (key: string, to = '2026-06-20T09:00:00Z') => post('/billing/timers/move', { organisationId, key, to })
   expect((await move('ours')).status).toBe(200)
   expect(await move('theirs')).toMatchObject({ status: 409, body: { code: 'wrong_state' } })
+  const rested = await move('rested')
+  expect(rested).toMatchObject({ status: 409, body: { detail: expect.stringContaining('coolDown') } })
   expect((await move('none')).status).toBe(404)
   expect((await move('ours', 'tomorrow')).status).toBe(400)
   expect(await requestsOf(organisationId)).toMatchObject([

@@ -20,3 +20,23 @@ test('a payment that the bank wants confirmed is confirmed at the page of its in
   expect(detailOf(payNow)).toMatch(/confirm .* `payUrl` /)
   expect(detailOf(upgrade)).toMatch(/confirm .* no page, and nothing was changed.* POST \/billing\/portal/)
 })
+
+test.each([
+  ['already_refunded', 'refunded before'],
+  ['payment_disputed', 'disputed'],
+  ['dispute_open', 'until that is decided'],
+  ['not_open', 'nothing to pay'],
+  ['nothing_to_undo', 'nothing to take back'],
+  ['ends_already', '/billing/cancel/undo'],
+  ['not_under_way', '/billing/checkout'],
+  ['unconfirmed', 'before you ask again'],
+])('what is known of %s is said', (code, advice) => {
+  const problem = refusedAs(code)
+  expect(problem).toMatchObject({ code: 'wrong_state', message: expect.stringContaining(advice) })
+  expect(problem.message).not.toContain('too late')
+})
+
+test('an invoice that is not paid though no bank has declined is no longer open', () => {
+  expect(refusedAs('wrong_state', payNow).message).toContain('nothing to pay')
+  expect(refusedAs('wrong_state').message).toContain('too late')
+})

@@ -65,6 +65,18 @@ test.each([
   expect(problem).toMatchObject({ status: 400, code, errors: [{ pointer }] })
 })
 
+test.each(['null', '"Maple Dental"', '7', 'true', '[]', '[{}]'])(
+  'the body %s is no object, and that is said',
+  async (body) => {
+    const response = await ask('POST', '/campaigns', { body })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({
+      code: 'invalid_input',
+      errors: [{ pointer: '', detail: expect.stringContaining('JSON object') }],
+    })
+  },
+)
+
 test('a body that is not said to be JSON is answered 400', async () => {
   const headers = { 'content-type': 'text/plain' }
   const problem = await problemOf(await ask('POST', '/campaigns', { body: '{}', headers }))

@@ -18,7 +18,7 @@ export type BillingRequest =
   | { kind: 'switch_off'; name: OperatorSwitch }
 
 /**
- * `refused`: nothing was changed; `code` is of the problems that the API knows, or a provider's. `declineCode`: why the charge was declined, by the
- * provider's code.
+ * `refused`: nothing was changed; `code` says why: a word of ours, to which the API knows what to do, or a provider's. `declineCode`: why the charge was
+ * declined, by the provider's code.
  */
 export type RequestOutcome = { is: 'done' | 'waiting' } | { is: 'refused'; code: string; declineCode?: string }

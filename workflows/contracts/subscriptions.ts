@@ -391,6 +391,6 @@ export interface Timer {
   key: string
   at: number
   what: TimerWhat
-  /** Whether it is ours to move; else it is Stripe's. */
+  /** Whether an operator may move it; else it follows from what Stripe has, or from how a top-up is set. */
   isMovable: boolean
 }

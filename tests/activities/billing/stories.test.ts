@@ -108,14 +108,17 @@ test('an end at the end of the period can be undone, one at once cannot', async 
   const one = await newCustomer()
   await one.checkOut('STRIPE_PRICE_SCOUT')
   const subscriptionId = (await one.facts()).subscriptions[0]?.id ?? ''
-  expect(await one.ask({ kind: 'undo_cancel', subscriptionId })).toMatchObject({ is: 'refused', code: 'wrong_state' })
+  expect(await one.ask({ kind: 'undo_cancel', subscriptionId })).toMatchObject({
+    is: 'refused',
+    code: 'nothing_to_undo',
+  })
   expect(await one.ask({ kind: 'cancel', subscriptionId, when: 'period_end' })).toMatchObject({ is: 'done' })
   expect((await one.facts()).subscriptions[0]?.cancelsAt).not.toBeNull()
   expect(await one.ask({ kind: 'undo_cancel', subscriptionId })).toMatchObject({ is: 'done' })
   expect((await one.facts()).subscriptions[0]?.cancelsAt).toBeNull()
   expect(await one.ask({ kind: 'cancel', subscriptionId, when: 'now' })).toMatchObject({ is: 'done' })
   expect(await one.settle()).toMatchObject({ state: 'ended', access: 'none' })
-  expect(await one.ask({ kind: 'undo_cancel', subscriptionId })).toMatchObject({ is: 'refused', code: 'wrong_state' })
+  expect(await one.ask({ kind: 'undo_cancel', subscriptionId })).toMatchObject({ is: 'refused', code: 'not_under_way' })
   await one.wait(8)
   expect(await typesOf(one)).toContain('billing.win_back')
 })
@@ -145,7 +148,7 @@ test('a dispute freezes what is refunded and dunned, is told to the operator, an
   expect(await one.settle()).toMatchObject({ isFrozen: true })
   expect(await one.ask({ kind: 'refund', paymentId, amount: null })).toMatchObject({
     is: 'refused',
-    code: 'wrong_state',
+    code: 'dispute_open',
   })
   await one.wait(4)
   expect(noticesOf(one.told())).toEqual(['dispute_opened', 'dispute_due'])
