@@ -36,6 +36,8 @@ export async function carryOutInRows(
   if (request.kind === 'refund' || request.kind === 'pay_now') return isFrozen ? refused('dispute_open') : null
   const subscription = facts.subscriptions.find((one) => one.id === request.subscriptionId)
   if (subscription === undefined) return refused('not_found')
+  // What was never paid for can be ended at once, and nothing else.
+  if (subscription.status === 'incomplete' && request.kind === 'cancel' && request.when === 'now') return null
   if (!isUnderWay(subscription)) return refused('not_under_way')
   if (request.kind === 'change_plan' && request.when === 'now') {
     const against = againstChangeWithin(subscription, facts)

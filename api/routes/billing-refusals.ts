@@ -72,7 +72,7 @@ const refusals = new Map<string, readonly [ProblemCode, string]>([
     ends_already: 'The subscription ends with its period: keep it by POST /billing/cancel/undo first.',
     not_movable: 'The timer is not ours to move: read GET /billing/timers for those that are.',
     not_under_way:
-      'The subscription has ended, or its first payment was not made: buy one by POST /billing/checkout, or read GET /billing for what there is.',
+      'The subscription has ended, or its first payment is still to be made: GET /billing tells which. What has ended is bought anew by POST /billing/checkout.',
     nothing_to_undo: 'There is nothing to take back: it was taken back before, or is done already. Read GET /billing.',
     switched_already: 'It is switched so already: there is nothing to do.',
 
