@@ -84,7 +84,7 @@ const refusals = new Map<string, readonly [ProblemCode, string]>([
     not_open: nothingToPay,
     nothing_to_refund: 'Nothing was paid by card for this invoice: there is nothing to refund.',
     payment_disputed:
-      'The payment is disputed: its bank decides whether it is given back, and it cannot be refunded here.',
+      'The payment was disputed, and Stripe refunds none such: whether it goes back is decided by the dispute.',
     several_payments: 'The invoice was paid by several payments: refund each of them at Stripe.',
     several_prices: 'The subscription has several prices at Stripe, and is changed there.',
     unconfirmed: 'Stripe has not said whether it was done: read GET /billing/timeline before you ask again.',
