@@ -77,7 +77,7 @@ async function refund(
 
 function chargedOutcome(charged: Charged): RequestOutcome {
   if (charged.is === 'paid') return { is: 'done' }
-  return charged.is === 'declined' ? declined(charged.code) : { is: 'refused', code: 'wrong_state' }
+  return charged.is === 'declined' ? declined(charged.code) : { is: 'refused', code: 'not_open' }
 }
 
 export function declined(declineCode: string): RequestOutcome {

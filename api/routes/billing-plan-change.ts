@@ -5,7 +5,7 @@ import { currentUse } from '../../db/current-use.ts'
 import { readEntitlements, usedOf } from '../../db/entitlements.ts'
 import { findPlan } from '../../db/plans.ts'
 import { limitedActs, limitPeriods } from '../../workflows/contracts/plans.ts'
-import { type AgainstChange, againstChangeWithin } from '../../workflows/rules/plan-change-limits.ts'
+import { againstChangeWithin } from '../../workflows/rules/plan-change-limits.ts'
 import { fitPlans, type Over, type PlanFit } from '../../workflows/rules/plan-fit.ts'
 import { Problem } from '../problem.ts'
 import { Money } from './billing-answers.ts'
@@ -19,6 +19,7 @@ import {
   PriceKey,
   SubscriptionId,
 } from './billing-choices.ts'
+import { adviceAgainst } from './billing-refusals.ts'
 
 export const ChangeOfPlan = z
   .strictObject({
@@ -97,15 +98,6 @@ export async function changeOf(
     fit: await fitOf(tx, subscriptions, subscription, choice),
     periodEndsAt: ends.length === 0 ? null : Math.min(...ends),
   }
-}
-
-/** By why a plan is not changed within its period. */
-const adviceAgainst: Record<AgainstChange, string> = {
-  overdue:
-    'Something of it is not paid yet: a change now would credit it. Pay it by POST /billing/pay-now first, or change at the end of the period.',
-  given_back:
-    'What was paid for this period was paid back: a change now would credit it once more. Change at the end of the period.',
-  disputed: 'A payment is disputed: change at the end of the period, or once the dispute is closed.',
 }
 
 /** Two of a family are paid for twice: neither is changed before one is gone. */

@@ -1,14 +1,14 @@
 import type { StoredRequest } from '../../db/billing-requests.ts'
 import type { StoryRefused } from '../../temporal-config/stories.ts'
 import type { BillingRequest } from '../../workflows/contracts/billing-requests.ts'
+import type { AgainstChange } from '../../workflows/rules/plan-change-limits.ts'
 import { Problem, type ProblemCode } from '../problem.ts'
 
 /** What the story's no to a request means for whoever has asked, and what to do about it. */
 export function refusalOf(error: StoryRefused, asked: Pick<StoredRequest, 'request' | 'declineCode'> | null): Problem {
   const declineCode = error.code === 'payment_required' ? asked?.declineCode : null
   if (asked && declineCode) return declined(declineCode, asked.request, error)
-  const isPaid = error.code === 'wrong_state' && asked?.request.kind === 'pay_now'
-  const [code, advice] = refusals.get(isPaid ? 'not_open' : error.code) ?? unknownRefusal
+  const [code, advice] = refusals.get(error.code) ?? unknownRefusal
   return new Problem(code, `${advice} (${error.message}.)`, { cause: error })
 }
 
@@ -49,7 +49,15 @@ const unknownRefusal = [
   'It is too late for that, or too early: read GET /billing for what holds now.',
 ] as const
 
-const nothingToPay = 'The invoice is no longer open: there is nothing to pay. GET /billing shows those that are.'
+/** By why a plan is not changed within its period. */
+export const adviceAgainst: Readonly<Record<AgainstChange, string>> = {
+  dispute_open:
+    'A payment is disputed: until that is decided nothing is refunded, paid by hand or changed at once. GET /billing/timeline tells of it.',
+  given_back:
+    'What was paid for this period was paid back: a change now would credit it once more. Change at the end of the period.',
+  overdue:
+    'Something of it is not paid yet: a change now would credit it. Pay it by POST /billing/pay-now first, or change at the end of the period.',
+}
 
 const tooLate = (advice: Readonly<Record<string, string>>) =>
   Object.entries(advice).map(([code, detail]) => [code, ['wrong_state', detail]] as const)
@@ -67,8 +75,7 @@ const refusals = new Map<string, readonly [ProblemCode, string]>([
   ['not_found', ['not_found', 'Stripe has no such thing of this organisation.']],
   ['limit_reached', ['limit_reached', 'That would be more than is allowed.']],
   ...tooLate({
-    dispute_open:
-      'A payment is disputed: until that is decided nothing is refunded, paid by hand or changed at once. GET /billing/timeline tells of it.',
+    ...adviceAgainst,
     ends_already: 'The subscription ends with its period: keep it by POST /billing/cancel/undo first.',
     not_movable: 'The timer is not ours to move: read GET /billing/timers for those that are.',
     not_under_way:
@@ -81,7 +88,7 @@ const refusals = new Map<string, readonly [ProblemCode, string]>([
     no_such_card: 'The card is gone: have another one put in by POST /billing/portal, and ask again.',
     no_such_price: 'Stripe does not sell this price any more: choose another one from GET /plans.',
     no_such_subscription: 'The subscription has ended: buy another one by POST /billing/checkout.',
-    not_open: nothingToPay,
+    not_open: 'The invoice is no longer open: there is nothing to pay. GET /billing shows those that are.',
     nothing_to_refund: 'Nothing was paid by card for this invoice: there is nothing to refund.',
     payment_disputed:
       'The payment was disputed, and Stripe refunds none such: whether it goes back is decided by the dispute.',

@@ -37,6 +37,6 @@ test.each([
 })
 
 test('an invoice that is not paid though no bank has declined is no longer open', () => {
-  expect(refusedAs('wrong_state', payNow).message).toContain('nothing to pay')
+  expect(refusedAs('not_open', payNow).message).toContain('nothing to pay')
   expect(refusedAs('wrong_state').message).toContain('too late')
 })

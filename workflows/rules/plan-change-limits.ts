@@ -1,8 +1,8 @@
 import type { BillingFacts, SubscriptionFacts } from '../contracts/subscriptions.ts'
 import { isFrozen } from './disputes.ts'
 
-/** `overdue`: what it would credit is not paid. `given_back`: it was refunded, or charged back. `disputed`: it may be. */
-export type AgainstChange = 'overdue' | 'given_back' | 'disputed'
+/** `overdue`: what it would credit is not paid. `given_back`: it was refunded, or charged back. `dispute_open`: it may be. */
+export type AgainstChange = 'overdue' | 'given_back' | 'dispute_open'
 
 /**
  * Why a plan is not changed within its period: a change credits what remains of what was paid for it, which must be there. Null: nothing stands
@@ -10,7 +10,7 @@ export type AgainstChange = 'overdue' | 'given_back' | 'disputed'
  */
 export function againstChangeWithin(subscription: SubscriptionFacts, facts: BillingFacts): AgainstChange | null {
   const { id, status, items } = subscription
-  if (isFrozen(facts)) return 'disputed'
+  if (isFrozen(facts)) return 'dispute_open'
   const owes = facts.openInvoices.some(({ subscriptionId, amountDue }) => subscriptionId === id && amountDue > 0)
   if (owes || status === 'past_due' || status === 'unpaid') return 'overdue'
   const ends = new Set(items.map(({ period }) => period.endsAt))

@@ -180,5 +180,5 @@ test('while a payment is disputed no plan is changed at once', async () => {
   await one.settle()
   const subscriptionId = subscriptions[0]?.id ?? ''
   const up = { kind: 'change_plan', subscriptionId, planKey: 'hunter', priceKey: 'monthly-249', when: 'now' } as const
-  expect(await one.ask(up)).toMatchObject({ is: 'refused', code: 'disputed' })
+  expect(await one.ask(up)).toMatchObject({ is: 'refused', code: 'dispute_open' })
 })

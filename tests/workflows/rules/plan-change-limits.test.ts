@@ -22,7 +22,7 @@ test.each<[string | null, Partial<BillingFacts>, ('past_due' | 'unpaid' | 'activ
   ['given_back', { payments: [paid], refunds: [{ ...refund, status: 'pending' }] }],
   [null, { payments: [paid], refunds: [{ ...refund, status: 'failed' }] }],
   [null, { payments: [before], refunds: [refund] }],
-  ['disputed', { payments: [paid], disputes: [{ ...dispute, status: 'under_review' }] }],
+  ['dispute_open', { payments: [paid], disputes: [{ ...dispute, status: 'under_review' }] }],
   ['given_back', { payments: [paid], disputes: [{ ...dispute, status: 'lost' }] }],
   [null, { payments: [paid], disputes: [{ ...dispute, status: 'won' }] }],
 ])('what stands against a change within the period: %s', (against, facts, status = 'active') => {
