@@ -43,6 +43,14 @@ export class ProviderError extends Error {
   }
 }
 
+/** Whether a provider has said no: nothing was done, and asked again it says the same. */
+export const isRejected = (error: unknown): error is ProviderError =>
+  error instanceof ProviderError && error.outcome === 'rejected'
+
+/** Whether nobody knows what a call has done. */
+export const isUnconfirmed = (error: unknown): error is ProviderError =>
+  error instanceof ProviderError && error.outcome === 'unconfirmed'
+
 export interface SearchPageQuery {
   engine: 'google' | 'google_maps'
   query: string

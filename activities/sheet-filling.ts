@@ -8,7 +8,7 @@ import {
   sheetProspects,
   unclearChunks,
 } from '../db/sheet-exports.ts'
-import { ProviderError, type SheetExport } from './ports.ts'
+import { isUnconfirmed, ProviderError, type SheetExport } from './ports.ts'
 import { reportProgress } from './progress.ts'
 import { sheetRow } from './sheet-layout.ts'
 
@@ -66,7 +66,7 @@ export async function fillSheet(
     try {
       await sheets.appendRows(spreadsheetId, { number, rows: prospects.map(sheetRow) }, signal)
     } catch (error) {
-      if (error instanceof ProviderError && error.outcome === 'unconfirmed') return false
+      if (isUnconfirmed(error)) return false
       throw error
     }
     await record(prospectIds)

@@ -11,7 +11,7 @@ import type { CampaignRef } from './campaigns.ts'
 import { type Clock, decisionTime } from './clock.ts'
 import { notFound } from './failures.ts'
 import { whileHeartbeating } from './heartbeat.ts'
-import { ProviderError, type SheetExport } from './ports.ts'
+import { isRejected, type SheetExport } from './ports.ts'
 import type { BatchResult } from './searches.ts'
 import { readySpreadsheet } from './sheet-creation.ts'
 import { fillSheet, type SheetWork } from './sheet-filling.ts'
@@ -58,7 +58,7 @@ export function createSheetActivities({
             await as((tx) => recordSheetDone(tx, exportId, now()))
             return await result(true)
           } catch (error) {
-            if (error instanceof ProviderError && error.outcome === 'rejected') {
+            if (isRejected(error)) {
               await as((tx) => recordSheetProblem(tx, campaignId, error.code))
             }
             throw error

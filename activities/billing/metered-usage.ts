@@ -3,7 +3,7 @@ import { claimMeteredUses, type MeteredUse, recordReports } from '../../db/meter
 import { findStripeCustomer } from '../../db/stripe-customers.ts'
 import { type Clock, decisionTime, later } from '../clock.ts'
 import { needsRepair } from '../failures.ts'
-import { type BillingProvider, ProviderError } from '../ports.ts'
+import { type BillingProvider, isRejected, type ProviderError } from '../ports.ts'
 
 export type MeteredUsageActivities = ReturnType<typeof createMeteredUsageActivities>
 
@@ -80,6 +80,5 @@ function identify({ key, meter, metered, at }: MeteredUse, organisationId: strin
 
 /** Neither the key, nor the network, nor the rate. */
 function isOfOneUse(error: unknown): error is ProviderError {
-  if (!(error instanceof ProviderError) || error.outcome !== 'rejected') return false
-  return error.code !== 'invalid_credentials' && error.code !== 'no_key'
+  return isRejected(error) && error.code !== 'invalid_credentials' && error.code !== 'no_key'
 }

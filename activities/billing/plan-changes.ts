@@ -10,7 +10,7 @@ import type { Act } from '../../workflows/contracts/subscriptions.ts'
 import { againstChangeWithin } from '../../workflows/rules/plan-change-limits.ts'
 import { aheadOfNextPeriod } from '../../workflows/rules/plan-change-times.ts'
 import { decisionTime } from '../clock.ts'
-import { type Charged, type PriceChange, ProviderError } from '../ports.ts'
+import { type Charged, isRejected, type PriceChange, ProviderError } from '../ports.ts'
 import { inTime } from './attempts.ts'
 import type { BillingWorld } from './look.ts'
 
@@ -95,7 +95,7 @@ export async function applyWaitingChange(
     return await endAs({ status: 'refused', reason: 'payment_required', declineCode })
   } catch (error) {
     // Nobody waits for an answer: it would hold the place of the next for ever.
-    if (!(error instanceof ProviderError) || error.outcome !== 'rejected') throw error
+    if (!isRejected(error)) throw error
     return await endAs({ status: 'refused', reason: error.code })
   }
 

@@ -4,7 +4,7 @@ import type { Tx } from '../../db/client.ts'
 import type { RequestOutcome } from '../../workflows/contracts/billing-requests.ts'
 import { decisionTime } from '../clock.ts'
 import { notFound } from '../failures.ts'
-import { ProviderError } from '../ports.ts'
+import { isRejected } from '../ports.ts'
 import { keyOf, tryAgain } from './attempts.ts'
 import type { BillingWorld } from './look.ts'
 import { carryOutAtProvider, declined } from './request-kinds.ts'
@@ -40,7 +40,7 @@ export function createBillingRequestActivities(world: BillingWorld) {
         await as((tx) => end(tx, requested, outcome, now))
         return outcome
       } catch (error) {
-        if (error instanceof ProviderError && error.outcome === 'rejected') {
+        if (isRejected(error)) {
           const { code } = error
           const outcome: RequestOutcome = code === 'no_payment_method' ? declined(code) : { is: 'refused', code }
           await as((tx) => end(tx, requested, outcome, now))

@@ -1,7 +1,7 @@
 import type { ActEnd } from '../../db/billing-acts.ts'
 import { findStripeCustomer } from '../../db/stripe-customers.ts'
 import type { Act } from '../../workflows/contracts/subscriptions.ts'
-import { isUnconfirmed } from './attempts.ts'
+import { isUnconfirmed } from '../ports.ts'
 import { chargeEnd } from './charge-ends.ts'
 import type { BillingWorld } from './look.ts'
 import { priceOf } from './plan-changes.ts'

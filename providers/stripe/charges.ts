@@ -1,5 +1,5 @@
 import type { Stripe } from 'stripe'
-import { type BillingProvider, type Charged, ProviderError } from '../../activities/ports.ts'
+import { type BillingProvider, type Charged, isRejected } from '../../activities/ports.ts'
 import { paymentIdsOf, readCustomer, readSubscriptions } from './account.ts'
 import { payBy, payingOf } from './cards.ts'
 import { Decline, rejected } from './errors.ts'
@@ -43,8 +43,7 @@ export function createCharges(
         stripe.invoices.finalizeInvoice(id, { auto_advance: false }, options),
       )
     } catch (error) {
-      const isRefused = error instanceof ProviderError && error.outcome === 'rejected'
-      if (!isRefused || (await statusOf(id, call)) === 'draft') throw error
+      if (!isRejected(error) || (await statusOf(id, call)) === 'draft') throw error
     }
   }
 
@@ -81,8 +80,7 @@ export function createCharges(
         stripe.invoices.pay(id, { ...payBy(cardId), off_session: true }, options),
       )
     } catch (error) {
-      const isRefused = error instanceof ProviderError && error.outcome === 'rejected' && !(error instanceof Decline)
-      if (!isRefused) throw error
+      if (!isRejected(error) || error instanceof Decline) throw error
       if ((await statusOf(id, call)) === 'open') throw error
       return null
     }

@@ -1,5 +1,5 @@
 import type { Stripe } from 'stripe'
-import { type BillingProvider, type CheckoutWanted, ProviderError } from '../../activities/ports.ts'
+import { type BillingProvider, type CheckoutWanted, isRejected } from '../../activities/ports.ts'
 import { mark } from './charges.ts'
 import { unexpectedAnswer } from './errors.ts'
 import { listed } from './pages.ts'
@@ -55,7 +55,7 @@ export function createCheckouts(session: Session): Pick<BillingProvider, 'startC
     try {
       await session.ask(call, (stripe) => stripe.checkout.sessions.expire(id))
     } catch (error) {
-      if (!(error instanceof ProviderError) || error.outcome !== 'rejected') throw error
+      if (!isRejected(error)) throw error
       const { status } = await session.ask(call, (stripe) => stripe.checkout.sessions.retrieve(id))
       // Else somebody was faster, with the payment or with this.
       if (status === 'open') throw error

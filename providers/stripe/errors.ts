@@ -55,10 +55,6 @@ export function rejected(code: string): ProviderError {
   return failed('rejected', code)
 }
 
-export function isUnconfirmed(error: unknown): boolean {
-  return error instanceof ProviderError && error.outcome === 'unconfirmed'
-}
-
 const shortPauseMs = 1_000
 
 const TimedOut = z.object({ detail: z.object({ code: z.literal('ETIMEDOUT') }) })

@@ -1,8 +1,8 @@
 import type { Stripe } from 'stripe'
-import type { BillingProvider, Charged } from '../../activities/ports.ts'
+import { type BillingProvider, type Charged, isUnconfirmed } from '../../activities/ports.ts'
 import { payBy } from './cards.ts'
 import { charged, mark, payingId } from './charges.ts'
-import { Decline, isUnconfirmed, rejected } from './errors.ts'
+import { Decline, rejected } from './errors.ts'
 import { topUpMark } from './paid-lines.ts'
 import type { Call, Session } from './session.ts'
 

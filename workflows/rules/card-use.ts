@@ -1,4 +1,5 @@
-import type { BillingSituation } from '../contracts/subscriptions.ts'
+import type { BillingSituation, Card } from '../contracts/subscriptions.ts'
+import { isFrozen } from './disputes.ts'
 import type { Planned } from './planned-acts.ts'
 import { isUnderWay } from './subscription-state.ts'
 
@@ -17,4 +18,9 @@ export function planCardUse({ facts: { card, subscriptions } }: BillingSituation
       act: { is: 'use_card', subscriptionId: id, cardId: card.id },
       isMovable: false,
     }))
+}
+
+/** What is charged by itself; null: there is nothing, or nothing is while a payment is disputed or an operator has switched it off. */
+export function chargedCard({ facts, memory }: BillingSituation): Card | null {
+  return isFrozen(facts) || memory.switches.noAutomaticCharge !== undefined ? null : facts.card
 }

@@ -1,5 +1,5 @@
 import type { BillingSituation, CreditWatch, TopUp, WatchedCredits } from '../contracts/subscriptions.ts'
-import { isFrozen } from './disputes.ts'
+import { chargedCard } from './card-use.ts'
 import { durationMs } from './durations.ts'
 import type { Planned } from './planned-acts.ts'
 
@@ -46,10 +46,11 @@ function lowCredits(
  * One at a time, each with a number. Whatever came of the last, none follows within the cool-down, nor more in a month than was allowed: nobody's
  * credits run away with more money than that. Not with a dispute, whose payment may be such a one.
  */
-function planTopUp(topUp: TopUp, { attempts }: CreditWatch, { facts, memory, now }: BillingSituation): Planned[] {
+function planTopUp(topUp: TopUp, { attempts }: CreditWatch, situation: BillingSituation): Planned[] {
   const { type, planKey, priceKey, quantity } = topUp
-  const { card } = facts
-  if (card === null || isFrozen(facts) || memory.switches.noAutomaticCharge !== undefined) return []
+  const { now } = situation
+  const card = chargedCard(situation)
+  if (card === null) return []
   const earlier = attempts.filter((attempt) => attempt.type === type).map(({ at }) => at)
   return [
     {

@@ -1,5 +1,5 @@
 import type { BillingSituation, Card } from '../contracts/subscriptions.ts'
-import { isFrozen } from './disputes.ts'
+import { chargedCard } from './card-use.ts'
 import type { DunningCase } from './dunning-cases.ts'
 import { dayMs } from './durations.ts'
 import { type Planned, plannedAt } from './planned-acts.ts'
@@ -11,11 +11,9 @@ import { overdueSinceOf } from './subscription-state.ts'
  */
 export function planCharges(one: DunningCase, situation: BillingSituation): Planned[] {
   const { invoice, subscription } = one
-  const { facts, memory } = situation
-  const { card } = facts
-  if (card === null || invoice.lastAttemptAt === null) return []
-  if (isFrozen(facts) || memory.switches.noAutomaticCharge !== undefined || subscription.collectionPaused !== null)
-    return []
+  const { memory } = situation
+  const card = chargedCard(situation)
+  if (card === null || invoice.lastAttemptAt === null || subscription.collectionPaused !== null) return []
   const charges = memory.charges.filter(({ invoiceId }) => invoiceId === invoice.id)
   const lastAttemptAt = Math.max(invoice.lastAttemptAt, ...charges.map(({ at }) => at))
   if (isNew(card, one, charges, lastAttemptAt)) return [chargeOfNewCard(one, card)]
@@ -30,9 +28,9 @@ export function planCharges(one: DunningCase, situation: BillingSituation): Plan
  * nothing of it left: with a card that is new since then, or because it was paid since. Of earlier drafts, whose time passed without access, none is.
  */
 export function planDraftCharges(situation: BillingSituation): Planned[] {
-  const { facts, memory } = situation
-  const { card } = facts
-  if (card === null || isFrozen(facts) || memory.switches.noAutomaticCharge !== undefined) return []
+  const { facts } = situation
+  const card = chargedCard(situation)
+  if (card === null) return []
   return facts.openInvoices.flatMap((invoice): Planned[] => {
     const subscription = facts.subscriptions.find(({ id }) => id === invoice.subscriptionId)
     if (!invoice.isDraft || !subscription || subscription.collectionPaused !== null) return []
