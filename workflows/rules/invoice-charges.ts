@@ -1,4 +1,4 @@
-import type { BillingSituation, Card } from '../contracts/subscriptions.ts'
+import type { BillingSituation, Card, OpenInvoice } from '../contracts/subscriptions.ts'
 import { chargedCard } from './card-use.ts'
 import type { DunningCase } from './dunning-cases.ts'
 import { dayMs } from './durations.ts'
@@ -16,7 +16,10 @@ export function planCharges(one: DunningCase, situation: BillingSituation): Plan
   if (card === null || invoice.lastAttemptAt === null || subscription.collectionPaused !== null) return []
   const charges = memory.charges.filter(({ invoiceId }) => invoiceId === invoice.id)
   const lastAttemptAt = Math.max(invoice.lastAttemptAt, ...charges.map(({ at }) => at))
-  if (isNew(card, one, charges, lastAttemptAt)) return [chargeOfNewCard(one, card)]
+  if (isNew(card, one, charges, lastAttemptAt)) {
+    const at = Math.max(one.overdueSince, card.defaultSince)
+    return [chargeByCard(card, { invoice, at, because: 'new_card' })]
+  }
   const isOver = one.isGivenUp || memory.switches.noDunning !== undefined
   if (isOver || invoice.nextAttemptAt !== null) return []
   // What an operator has moved beyond the end is not going to be.
@@ -42,16 +45,7 @@ export function planDraftCharges(situation: BillingSituation): Planned[] {
       ({ paidAt, lines }) => paidAt > since && lines.some((line) => line.subscription?.id === subscription.id),
     )
     if (owesMore || (card.defaultSince <= since && !hasPaid)) return []
-    return [
-      {
-        key: `charge/${invoice.id}/card/${card.id}`,
-        at: since,
-        what: 'charge',
-        act: { is: 'charge', invoiceId: invoice.id, cardId: card.id, because: 'drafted' },
-        before: card.expiresAt,
-        isMovable: false,
-      },
-    ]
+    return [chargeByCard(card, { invoice, at: since, because: 'drafted' })]
   })
 }
 
@@ -67,12 +61,16 @@ function isNew(
   return card.defaultSince > lastAttemptAt
 }
 
-function chargeOfNewCard({ invoice, overdueSince }: DunningCase, card: Card): Planned {
+/** Once by each card. */
+function chargeByCard(
+  card: Card,
+  { invoice, at, because }: { invoice: OpenInvoice; at: number; because: 'new_card' | 'drafted' },
+): Planned {
   return {
     key: `charge/${invoice.id}/card/${card.id}`,
-    at: Math.max(overdueSince, card.defaultSince),
+    at,
     what: 'charge',
-    act: { is: 'charge', invoiceId: invoice.id, cardId: card.id, because: 'new_card' },
+    act: { is: 'charge', invoiceId: invoice.id, cardId: card.id, because },
     before: card.expiresAt,
     isMovable: false,
   }
